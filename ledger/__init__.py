@@ -1,0 +1,1 @@
+"""What is true: attestations, the log, loans, consent, views. Nothing here imports ``api`` or ``crosschain``."""

@@ -1,0 +1,126 @@
+"""Where a loan is in its life, and which event may follow which.
+
+    NEW -> APPLIED -> APPROVED -> ACTIVE -> PAID | OVERPAID | WRITTEN_OFF | REFINANCED | SOLD | SETTLED_SHORT ...
+
+Rules
+- The table is total: a pair of stage and event is listed with the stage that follows, or it is refused.
+- Days past due, default, forbearance, pause, dispute and charge-off are *not* stages: they are facts beside the stage.
+  In particular charge-off is accounting (the loan stays active and owed), write-off closes.
+- A lender's books (``snapshot``) are evidence of an active loan: an imported account need not tell of its disbursement.
+- An event names what happened, not what was sent: a repayment that clears the loan is ``repayment_clearing``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from ledger.errors import Refused
+
+
+class Stage(StrEnum):
+    """One place in a loan's life."""
+
+    NEW = "new"
+    APPLIED = "applied"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    CANCELLED = "cancelled"
+    ACTIVE = "active"
+    PAID = "paid"
+    OVERPAID = "overpaid"
+    SETTLED_SHORT = "settled_short"
+    REFINANCED = "refinanced"
+    WRITTEN_OFF = "written_off"
+    RECOVERED = "recovered"
+    SOLD = "sold"
+    FRAUD = "fraud"
+
+
+class Event(StrEnum):
+    """What happened to a loan, as far as its stage is concerned."""
+
+    APPLICATION = "application"
+    APPROVAL = "approval"
+    COUNTER_OFFER = "counter_offer"
+    DECLINE = "decline"
+    WITHDRAWAL = "withdrawal"
+    AGREEMENT = "agreement"
+    DISBURSEMENT = "disbursement"
+    SNAPSHOT = "snapshot"
+    TERMS = "terms"  # schedule, restructure, collateral, guarantee, pause, resume
+    CHARGE = "charge"
+    REPAYMENT = "repayment"
+    REPAYMENT_CLEARING = "repayment_clearing"
+    REPAYMENT_EXCEEDING = "repayment_exceeding"
+    REVERSAL = "reversal"
+    STANDING = "standing"  # delinquency, default, cure, charge_off: beside the stage
+    RECOVERY = "recovery"
+    CLOSURE_PAID = "closure_paid"
+    CLOSURE_SHORT = "closure_short"
+    CLOSURE_REFINANCED = "closure_refinanced"
+    CLOSURE_WRITTEN_OFF = "closure_written_off"
+    CLOSURE_FRAUD = "closure_fraud"
+    CLOSURE_CANCELLED = "closure_cancelled"
+    TRANSFER = "transfer"
+    RECORD = "record"  # dispute, correction, deletion, extension: about the record, never about the stage
+
+
+def _stays(stage: Stage, *events: Event) -> dict[tuple[Stage, Event], Stage]:
+    return {(stage, event): stage for event in events}
+
+
+_S, _E = Stage, Event
+_ENDED: Final = (_S.PAID, _S.SETTLED_SHORT, _S.REFINANCED, _S.WRITTEN_OFF, _S.RECOVERED, _S.SOLD, _S.FRAUD)
+
+TRANSITIONS: Final[dict[tuple[Stage, Event], Stage]] = {
+    (_S.NEW, _E.APPLICATION): _S.APPLIED,
+    (_S.NEW, _E.AGREEMENT): _S.APPROVED,
+    (_S.APPLIED, _E.APPROVAL): _S.APPROVED,
+    (_S.APPLIED, _E.COUNTER_OFFER): _S.APPLIED,
+    (_S.APPLIED, _E.DECLINE): _S.DECLINED,
+    (_S.APPLIED, _E.WITHDRAWAL): _S.WITHDRAWN,
+    (_S.APPLIED, _E.AGREEMENT): _S.APPROVED,
+    (_S.APPROVED, _E.AGREEMENT): _S.APPROVED,
+    (_S.APPROVED, _E.WITHDRAWAL): _S.CANCELLED,
+    (_S.APPROVED, _E.CLOSURE_CANCELLED): _S.CANCELLED,
+    (_S.APPROVED, _E.DISBURSEMENT): _S.ACTIVE,
+    (_S.APPROVED, _E.SNAPSHOT): _S.ACTIVE,
+    **_stays(_S.APPROVED, _E.TERMS),
+    **_stays(_S.ACTIVE, _E.DISBURSEMENT, _E.SNAPSHOT, _E.TERMS, _E.CHARGE, _E.REPAYMENT, _E.REVERSAL, _E.STANDING),
+    (_S.ACTIVE, _E.AGREEMENT): _S.ACTIVE,
+    (_S.ACTIVE, _E.RECOVERY): _S.ACTIVE,
+    (_S.ACTIVE, _E.REPAYMENT_CLEARING): _S.PAID,
+    (_S.ACTIVE, _E.REPAYMENT_EXCEEDING): _S.OVERPAID,
+    (_S.ACTIVE, _E.CLOSURE_PAID): _S.PAID,
+    (_S.ACTIVE, _E.CLOSURE_SHORT): _S.SETTLED_SHORT,
+    (_S.ACTIVE, _E.CLOSURE_REFINANCED): _S.REFINANCED,
+    (_S.ACTIVE, _E.CLOSURE_WRITTEN_OFF): _S.WRITTEN_OFF,
+    (_S.ACTIVE, _E.CLOSURE_FRAUD): _S.FRAUD,
+    (_S.ACTIVE, _E.TRANSFER): _S.SOLD,
+    (_S.OVERPAID, _E.REVERSAL): _S.ACTIVE,
+    (_S.OVERPAID, _E.CLOSURE_PAID): _S.PAID,
+    **_stays(_S.OVERPAID, _E.SNAPSHOT, _E.REPAYMENT_EXCEEDING),
+    (_S.PAID, _E.REVERSAL): _S.ACTIVE,
+    (_S.PAID, _E.CHARGE): _S.ACTIVE,
+    (_S.PAID, _E.REPAYMENT_EXCEEDING): _S.OVERPAID,
+    (_S.PAID, _E.CLOSURE_PAID): _S.PAID,
+    (_S.WRITTEN_OFF, _E.RECOVERY): _S.RECOVERED,
+    (_S.WRITTEN_OFF, _E.REVERSAL): _S.ACTIVE,
+    (_S.RECOVERED, _E.RECOVERY): _S.RECOVERED,
+    **{(stage, _E.SNAPSHOT): stage for stage in _ENDED},
+    **{(stage, _E.RECORD): stage for stage in Stage if stage is not _S.NEW},
+}
+"""(stage, event) -> the stage that follows. A pair that is not here is refused."""
+
+
+def next_stage(stage: Stage, event: Event) -> Stage:
+    """The stage after ``event``. Raises Refused ``transition_refused``."""
+    following = TRANSITIONS.get((stage, event))
+    if following is None:
+        raise Refused(
+            "transition_refused", f"a loan that is {stage} has no {event}", path="$.kind",
+            advice="publish the missing earlier event first, or correct the wrong one",
+        )  # fmt: skip
+    return following

@@ -1,0 +1,177 @@
+"""./tallystick: finds a python that runs, sets up once and only once, and then gets out of the way.
+
+A stand-in checkout with an empty lock and a command line of two lines keeps these tests off the network.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+COMMAND_LINE = "import os, sys\nprint('ran', *sys.argv[1:], os.getcwd())\nsys.exit(7 if '--fail' in sys.argv else 0)\n"
+SHELL_TOOLS = ("sh", "dirname", "readlink", "cksum", "mkdir", "mv", "rm", "ls", "id")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder with the real script, an empty lock, and a command line that says what it was given."""
+    root = tmp_path / "a checkout"
+    (root / "api" / "cli").mkdir(parents=True)
+    shutil.copy2(ROOT / "tallystick", root / "tallystick")
+    (root / "requirements.lock").write_text("# nothing is needed\n")
+    (root / "api" / "cli" / "main.py").write_text(COMMAND_LINE)
+    return root
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A PATH of nothing but the shell's tools, so that a test decides which pythons there are."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in SHELL_TOOLS:
+        found = shutil.which(name)
+        assert found is not None
+        (folder / name).symlink_to(found)
+    return folder
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": "/nonexistent", **more}
+
+
+def start(root: Path, *arguments: str, cwd: Path | None = None, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [root / "tallystick", *arguments],
+        cwd=cwd or root,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def program(file: Path, script: str) -> None:
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+
+
+def test_the_first_start_sets_up_and_the_second_is_quiet_and_quick(checkout: Path) -> None:
+    first = start(checkout, "hello")
+    assert (first.returncode, first.stdout) == (0, f"ran hello {checkout}\n"), first.stderr
+    assert "setting up" in first.stderr
+    began = time.monotonic()
+    second = start(checkout, "hello")
+    assert time.monotonic() - began < 1
+    assert (second.returncode, second.stdout, second.stderr) == (0, f"ran hello {checkout}\n", "")
+
+
+def test_the_exit_code_the_arguments_and_the_directory_pass_through(checkout: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "api").mkdir(parents=True)
+    (elsewhere / "api" / "__init__.py").write_text("raise SystemExit('the wrong api')")
+    ran = start(checkout, "two words", "--fail", cwd=elsewhere)
+    assert (ran.returncode, ran.stdout) == (7, f"ran two words --fail {elsewhere}\n")
+
+
+def test_a_link_to_the_script_works(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "tallystick").symlink_to(checkout / "tallystick")
+    assert start(tmp_path, "linked").stdout == f"ran linked {tmp_path}\n"
+
+
+def test_the_stamp_is_the_checksum_of_the_lock_and_a_new_lock_sets_up_again(checkout: Path) -> None:
+    start(checkout)
+    stamp = checkout / ".venv" / "tallystick-stamp"
+    lock = checkout / "requirements.lock"
+    summed = subprocess.run(["cksum"], stdin=lock.open("rb"), capture_output=True, text=True, check=True).stdout
+    assert stamp.read_text() == summed
+    lock.write_text("# another one\n")
+    assert "setting up" in start(checkout).stderr
+    assert stamp.read_text() != summed
+
+
+def test_a_set_up_that_was_cut_short_is_swept_and_done_again(checkout: Path) -> None:
+    venv = checkout / ".venv"
+    (venv / "lib" / "half").mkdir(parents=True)
+    (venv / "tallystick-stamp").write_text("building\n")
+    assert start(checkout, "x").returncode == 0
+    assert not (venv / "lib" / "half").exists()
+
+
+def test_a_set_up_that_is_killed_is_done_again_by_the_next_start(checkout: Path) -> None:
+    with subprocess.Popen([checkout / "tallystick"], env=environment(), start_new_session=True, stderr=-3) as first:
+        while not (checkout / ".venv" / "lib").exists():
+            time.sleep(0.01)
+        os.killpg(first.pid, 9)
+    assert (checkout / ".venv" / "tallystick-stamp").read_text() == "building\n"
+    assert start(checkout, "x").returncode == 0
+
+
+def test_first_starts_at_the_same_time_set_up_once(checkout: Path) -> None:
+    command = [checkout / "tallystick", "x"]
+    starts = [
+        subprocess.Popen(command, cwd=checkout, env=environment(), stdout=-1, stderr=-1, text=True) for _ in range(3)
+    ]
+    told = [started.communicate(timeout=120) for started in starts]
+    assert [out for out, _ in told] == [f"ran x {checkout}\n"] * 3
+    assert sum("setting up" in err for _, err in told) == 1
+
+
+def test_a_library_with_a_wrong_hash_is_refused(checkout: Path) -> None:
+    (checkout / "requirements.lock").write_text("click==8.1.0\n")
+    ran = start(checkout, PIP_NO_INDEX="1")
+    assert (ran.returncode, ran.stdout) == (4, "")
+    assert "hash" in ran.stderr.lower()
+    assert "could not be installed" in ran.stderr
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(checkout: Path, tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "dear.txt").write_text("x")
+    ran = start(checkout, TALLYSTICK_VENV=str(tmp_path / "letters"))
+    assert ran.returncode == 2
+    assert [entry.name for entry in (tmp_path / "letters").iterdir()] == ["dear.txt"]
+
+
+def test_a_python_that_does_not_run_or_is_old_is_passed_over(checkout: Path, tools: Path) -> None:
+    program(tools / "python3", "echo 'shim: command not found' >&2; exit 127")
+    program(tools / "python3.13", "case $* in *version_info*) exit 1 ;; esac; exit 0")
+    (tools / "python3.12").symlink_to(os.path.realpath(sys.executable))
+    ran = start(checkout, "x", PATH=str(tools))
+    assert (ran.returncode, ran.stdout) == (0, f"ran x {checkout}\n"), ran.stderr
+    assert "shim" not in ran.stderr
+
+
+def test_without_any_python_one_line_says_what_to_type(checkout: Path, tools: Path) -> None:
+    ran = start(checkout, PATH=str(tools))
+    assert ran.returncode == 4
+    assert "sudo apt-get install -y python3 python3-venv" in ran.stderr
+
+
+NO_ENSUREPIP = 'case $* in *ensurepip*) test -e "$0.fixed" || exit 1 ;; esac; exec {python} "$@"'
+
+
+def test_without_ensurepip_the_line_to_type_is_printed(checkout: Path, tools: Path) -> None:
+    program(tools / "python3", NO_ENSUREPIP.format(python=os.path.realpath(sys.executable)))
+    (tools / "id").unlink()
+    program(tools / "id", "echo 1000")
+    ran = start(checkout, PATH=str(tools))
+    assert ran.returncode == 4
+    assert "sudo apt-get update && sudo apt-get install -y python3-venv" in ran.stderr
+
+
+def test_without_ensurepip_root_installs_it(checkout: Path, tools: Path) -> None:
+    program(tools / "python3", NO_ENSUREPIP.format(python=os.path.realpath(sys.executable)))
+    (tools / "id").unlink()
+    program(tools / "id", "echo 0")
+    program(tools / "apt-get", f'case $* in *install*python3-venv*) : >"{tools}/python3.fixed" ;; esac')
+    ran = start(checkout, "x", PATH=str(tools))
+    assert (ran.returncode, ran.stdout) == (0, f"ran x {checkout}\n"), ran.stderr

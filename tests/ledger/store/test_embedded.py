@@ -58,9 +58,8 @@ async def test_durability_is_on(postgres: EmbeddedPostgres, name: str) -> None:
 
 
 async def test_the_server_takes_every_setting(postgres: EmbeddedPostgres) -> None:
-    taken = await ask(
-        postgres.admin_dsn(), "SELECT array_agg(lower(name)) FROM pg_settings WHERE source = 'command line'"
-    )
+    query = "SELECT array_agg(lower(name)) FROM pg_settings WHERE source = 'command line'"
+    taken = await ask(postgres.admin_dsn(), query)
     assert isinstance(taken, list)
     assert set(SETTINGS) - set(taken) == set()
 

@@ -25,13 +25,15 @@ from ledger.log.merkle import HASH_BYTES, Frontier, fold, leaf_hash, node_hash
 from ledger.log.tiles import (
     TILE_HEIGHT,
     TILE_WIDTH,
+    Node,
     TileId,
     cover,
     full_tiles,
-    inclusion_path,
+    hash_from_tiles,
+    inclusion_nodes,
     partial_width,
+    place_of,
     split_hashes,
-    tile_root,
 )
 from ledger.types import Digest, TreeSize
 
@@ -42,13 +44,15 @@ _NONE_CLOSED: Mapping[TileId, bytes] = {}
 
 
 class RightEdge:
-    """The partial tiles and the frontier of a growing tree; see the module's rules."""
+    """The partial tiles, with the nodes inside them, and the frontier of a growing tree; see the module's rules."""
 
-    __slots__ = ("_levels", "_size", "_stack")
+    __slots__ = ("_nodes", "_size", "_stack")
 
     def __init__(self) -> None:
         self._size = 0
-        self._levels: list[list[bytes]] = [[]]
+        # By height: the nodes that lie in the partial tile of that height's level. Those at heights 0, 8, 16 and so on
+        # are the tile's own hashes; the ones between are kept so that a proof looks them up instead of hashing again.
+        self._nodes: list[list[bytes]] = [[] for _ in range(TILE_HEIGHT)]
         self._stack: list[bytes] = []
 
     @classmethod
@@ -56,17 +60,16 @@ class RightEdge:
         """The edge of a tree of ``size`` from its partial tiles by level, as ``partial_tiles`` gives them.
 
         Raises ``InvariantBroken`` ``right_edge_invalid`` when a level is missing, too many, or of another width. That
-        the hashes are the right ones is shown by comparing ``root`` with the recorded one, which is the caller's
-        step.
+        the hashes are the right ones is shown by comparing ``root`` with the recorded one, which is the caller's step.
         """
-        edge = cls()
-        edge._size = size
-        heights = range((max(size.bit_length() - 1, 0)) // TILE_HEIGHT + 1)
-        edge._levels = [split_hashes(partial_tiles.get(level, b"")) for level in heights]
-        widths = {level: partial_width(size, level) * HASH_BYTES for level in heights if partial_width(size, level)}
+        levels = range(max(size.bit_length() - 1, 0) // TILE_HEIGHT + 1)
+        widths = {level: partial_width(size, level) * HASH_BYTES for level in levels if partial_width(size, level)}
         if {level: len(data) for level, data in partial_tiles.items() if data} != widths:
             raise InvariantBroken("right_edge_invalid", f"not the partial tiles of a tree of {size}")
-        edge._stack = [edge._subtree_root(node.height, node.index) for node in cover(0, size)]
+        edge = cls()
+        edge._size = size
+        edge._nodes = [nodes for level in levels for nodes in _nodes_above(split_hashes(partial_tiles.get(level, b"")))]
+        edge._stack = [edge._in_partial_tile(node) for node in cover(0, size)]
         return edge
 
     @property
@@ -75,28 +78,31 @@ class RightEdge:
         return TreeSize(self._size)
 
     def copy(self) -> RightEdge:
-        """An independent edge with the same state; copies at most 255 references a level."""
+        """An independent edge with the same state; copies at most 502 references a level."""
         twin = RightEdge()
         twin._size = self._size
-        twin._levels = [hashes[:] for hashes in self._levels]
+        twin._nodes = [nodes[:] for nodes in self._nodes]
         twin._stack = self._stack[:]
         return twin
 
     def append(self, leaf: bytes) -> list[FullTile]:
-        """Add one leaf hash; gives the tiles it filled, lowest level first. Raises ``InvalidInput``
-        ``hash_length_wrong``."""
+        """Add one leaf hash; gives the tiles it filled, lowest level first.
+
+        Raises ``InvalidInput`` ``hash_length_wrong``, and then nothing was added.
+        """
         if len(leaf) != HASH_BYTES:
             raise InvalidInput("hash_length_wrong", "a leaf hash has 32 bytes", expected=HASH_BYTES, found=len(leaf))
         full: list[FullTile] = []
         node, height, carry = leaf, 0, self._size
         self._size += 1
-        self._levels[0].append(leaf)
+        self._nodes[0].append(leaf)
         while carry & 1:
             node = node_hash(self._stack.pop(), node)
             height += 1
             carry >>= 1
             if height % TILE_HEIGHT == 0:
-                full.append(self._close(height // TILE_HEIGHT - 1, node))
+                full.append(self._close(height - TILE_HEIGHT))
+            self._nodes[height].append(node)
         self._stack.append(node)
         return full
 
@@ -117,39 +123,47 @@ class RightEdge:
 
     def partial_tiles(self) -> dict[int, bytes]:
         """The partial tile of each level that has one."""
-        return {level: b"".join(hashes) for level, hashes in enumerate(self._levels) if hashes}
+        return {level: b"".join(hashes) for level, hashes in enumerate(self._nodes[::TILE_HEIGHT]) if hashes}
 
     def path(self, index: int, closed: Mapping[TileId, bytes] = _NONE_CLOSED) -> list[Digest]:
         """Inclusion path of a recent entry in the tree as it is now.
 
         ``closed`` may hold full tiles that the caller has at hand (those that ``append`` just gave). Raises
-        ``NotFound`` ``tile_not_on_right_edge`` when another tile is needed: read it from storage then
-        (``tiles.inclusion_path``).
+        ``Untrusted`` ``index_out_of_range``; ``NotFound`` ``tile_not_on_right_edge`` when another tile is needed: read
+        it from storage then (``tiles.inclusion_path``).
         """
+        groups = inclusion_nodes(index, self._size)
+        return [fold([self._hash_of(node, closed) for node in group]) for group in groups]
 
-        def read(tile: TileId) -> bytes:
-            if tile.width < TILE_WIDTH:
-                return b"".join(self._levels[tile.level])
-            if tile in closed:
-                return closed[tile]
+    def _hash_of(self, node: Node, closed: Mapping[TileId, bytes]) -> Digest:
+        tile, _, _ = place_of(node, self._size)
+        if tile.width < TILE_WIDTH:
+            return self._in_partial_tile(node)
+        if tile not in closed:
             raise NotFound("tile_not_on_right_edge", f"{tile.path} is in storage only")
+        return hash_from_tiles(node, self._size, closed)
 
-        return inclusion_path(index, self._size, read)
+    def _in_partial_tile(self, node: Node) -> Digest:
+        return Digest(self._nodes[node.height][node.index % (TILE_WIDTH >> node.height % TILE_HEIGHT)])
 
-    def _close(self, level: int, root: bytes) -> FullTile:
-        """Take the full tile of a level away, and put its root on the level above."""
-        data = b"".join(self._levels[level])
-        self._levels[level] = []
-        if level + 1 == len(self._levels):
-            self._levels.append([])
-        self._levels[level + 1].append(root)
+    def _close(self, bottom: int) -> FullTile:
+        """Take away the tile that just became full, whose hashes are the nodes at height ``bottom``."""
+        level = bottom // TILE_HEIGHT
+        data = b"".join(self._nodes[bottom])
+        for height in range(bottom, bottom + TILE_HEIGHT):
+            self._nodes[height] = []
+        if len(self._nodes) == bottom + TILE_HEIGHT:
+            self._nodes += [[] for _ in range(TILE_HEIGHT)]
         return TileId(level, full_tiles(self._size, level) - 1), data
 
-    def _subtree_root(self, height: int, index: int) -> Digest:
-        """Root of a perfect subtree of the frontier: it lies whole in the partial tile of its level."""
-        level, rise = divmod(height, TILE_HEIGHT)
-        first = (index << rise) % TILE_WIDTH
-        return tile_root(self._levels[level][first : first + (1 << rise)])
+
+def _nodes_above(hashes: list[bytes]) -> list[list[bytes]]:
+    """A tile's hashes and the whole nodes above them, by height within the tile."""
+    levels = [hashes]
+    while len(levels) < TILE_HEIGHT:
+        pairs = zip(levels[-1][::2], levels[-1][1::2], strict=False)
+        levels.append([node_hash(left, right) for left, right in pairs])
+    return levels
 
 
 def edge_of_entries(entries: Iterable[bytes]) -> RightEdge:

@@ -26,7 +26,7 @@ It reads and writes nothing itself. ``right_edge`` keeps the growing side of the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -232,7 +232,7 @@ def cover(start: int, end: int) -> tuple[Node, ...]:
 
 def tiles_for(nodes: Iterable[tuple[Node, ...]], size: int) -> set[TileId]:
     """The tiles, as a tree of ``size`` has them, in which these nodes lie."""
-    return {_place(node, size)[0] for group in nodes for node in group}
+    return {place_of(node, size)[0] for group in nodes for node in group}
 
 
 def inclusion_path(index: int, size: int, read: ReadTile) -> list[Digest]:
@@ -261,7 +261,7 @@ def root_from_tiles(size: int, read: ReadTile) -> Digest:
 
 def _read_path(groups: list[tuple[Node, ...]], size: int, read: ReadTile) -> list[Digest]:
     tiles = {tile: _read_whole(tile, read) for tile in tiles_for(groups, size)}
-    return [fold([_hash_of(node, size, tiles) for node in group]) for group in groups]
+    return [fold([hash_from_tiles(node, size, tiles) for node in group]) for group in groups]
 
 
 def _read_whole(tile: TileId, read: ReadTile) -> bytes:
@@ -271,13 +271,17 @@ def _read_whole(tile: TileId, read: ReadTile) -> bytes:
     return data
 
 
-def _hash_of(node: Node, size: int, tiles: dict[TileId, bytes]) -> Digest:
-    tile, first, count = _place(node, size)
+def hash_from_tiles(node: Node, size: int, tiles: Mapping[TileId, bytes]) -> Digest:
+    """Hash of a node from the tile it lies in; raises ``KeyError`` when that tile is not among ``tiles``."""
+    tile, first, count = place_of(node, size)
     return tile_root(split_hashes(tiles[tile][first * HASH_BYTES : (first + count) * HASH_BYTES]))
 
 
-def _place(node: Node, size: int) -> tuple[TileId, int, int]:
-    """The tile below which a node lies, and which of its hashes the node covers: first, count."""
+def place_of(node: Node, size: int) -> tuple[TileId, int, int]:
+    """The tile under which a node lies in a tree of ``size``, and which of its hashes the node covers: first, count.
+
+    Raises ``NotFound`` ``tile_beyond_tree``.
+    """
     level, rise = divmod(node.height, TILE_HEIGHT)
     index, first = divmod(node.index << rise, TILE_WIDTH)
     return tile_at(size, level, index), first, 1 << rise

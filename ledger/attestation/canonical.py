@@ -5,7 +5,8 @@ Rules of writing
 - Numbers as ECMAScript writes doubles (ECMA-262 section 6.1.6.1.20): ``56.0`` is ``56``, ``1e21`` is ``1e+21``, -0 is
   0.
 - Integers beyond 2^53 - 1 are refused, since a double would change them in silence (RFC 7493 section 2.2). With
-  ``integers_as_doubles=True`` they are taken for the nearest double, which is RFC 8785 to the letter.
+  ``integers_as_doubles=True`` they are taken for the nearest double, which is RFC 8785 to the letter. (A double such as
+  1e20 is written without exponent, so only that reading takes it back.)
 - Refused: NaN and infinities, lone surrogates, nesting over 64, values that are no JSON.
 
 Rules of reading (``parse_strict``)

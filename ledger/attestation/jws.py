@@ -2,18 +2,16 @@
 
 Rules
 - ``<header>.<payload>.<signature>``, each Base64url without padding, one spelling.
-- The header is the canonical JSON of exactly ``alg``, ``kid`` and ``typ``. No ``crit``, no embedded key, no other
-  member.
-- ``typ`` is the one the caller expects, so that a statement of one kind is never taken for another (RFC 8725 section
-  3.11).
+- The header is the canonical JSON of exactly ``alg``, ``kid`` and ``typ``: no ``crit``, no embedded key, nothing else.
+- ``typ`` is the one the caller expects: a statement of one kind is never taken for another (RFC 8725 section 3.11).
 - ``kid`` finds the key among those enrolled; ``alg`` has to be that key's own (RFC 8725 section 3.1).
 - The key has to be valid at the statement's time, which the caller gives or reads from the payload.
 - The signature is 64 bytes and strict (see ``signatures``).
 
 >>> key = PrivateKey.from_random("EdDSA", bytes(range(32)))
->>> public = admit_public_key(key.public_jwk(), not_before_ms=UnixMillis(0))
->>> verify_jws(sign_jws(b"{}", key, "tally-batch+jws"), KeyHistory([public]), typ="tally-batch+jws",
-at_ms=UnixMillis(1))[1] b'{}'
+>>> keys = KeyHistory([PublicKey(key.kid, key.alg, key.raw, UnixMillis(0))])
+>>> verify_jws(sign_jws(b"{}", key, "tally-batch+jws"), keys, typ="tally-batch+jws", at_ms=UnixMillis(1)).payload
+b'{}'
 
 It does not read the payload, and it is not for access tokens.
 """

@@ -114,10 +114,10 @@ def verify_consistency(*, old_size: int, new_size: int, old_root: bytes, new_roo
 
 
 def ensure_subtree(start: int, end: int) -> None:
-    """Check that [start, end) is a subtree: not empty, and ``start`` a multiple of the power of two at or above its
-    length.
+    """Check that [start, end) is a subtree of the tree.
 
-    Raises ``Untrusted`` ``subtree_invalid`` (draft-ietf-plants-merkle-tree-certs, section on subtrees).
+    It is not empty, and ``start`` is a multiple of the power of two at or above its length. Raises ``Untrusted``
+    ``subtree_invalid`` (draft-ietf-plants-merkle-tree-certs, section on subtrees).
     """
     if not 0 <= start < end or start % (1 << (end - start - 1).bit_length()):
         raise Untrusted("subtree_invalid", "no subtree has these bounds", found=f"[{start}, {end})")
@@ -192,9 +192,9 @@ class Frontier:
             raise InvalidInput("frontier_invalid", "a frontier holds hashes of 32 bytes")
 
     def append_many(self, leaf_hashes: Iterable[bytes]) -> Frontier:
-        """The frontier after these leaf hashes; raises ``InvalidInput`` ``frontier_invalid`` for a wrong length."""
+        """The frontier after these leaf hashes; raises ``InvalidInput`` ``hash_length_wrong``."""
         size, stack = self.size, list(self.hashes)
-        for node in leaf_hashes:
+        for node in _checked(list(leaf_hashes)):
             carry = size
             while carry & 1:
                 node = node_hash(stack.pop(), node)

@@ -3,8 +3,7 @@
 Rules
 - A note is a text that ends with a newline, an empty line, and signature lines ``— <name> <Base64(key ID ||
   signature)>``. The last empty line divides them. UTF-8; no control character but the newline.
-- A key has a name (not empty, no white space, no ``+``) and a 4-byte ID over name, type and key. The pair names the
-  key.
+- A key has a name (not empty, no white space, no ``+``) and a 4-byte ID over name, type and key; the pair names it.
 - Signatures of keys that were not given are set aside, never judged. A bad signature of a known key spoils the whole
   note. None good: the note says nothing. At most 100 signatures.
 - Types: 0x01 Ed25519 over the text; 0x02 ECDSA (verified only); 0x04 Ed25519 cosignature with a time, over

@@ -1,5 +1,4 @@
-"""The proof that a borrower or a lender keeps: entry index, inclusion path and checkpoint in one text (C2SP
-tlog-proof).
+"""The proof that a borrower or a lender keeps: index, inclusion path and checkpoint in one text (C2SP tlog-proof).
 
 ```
 c2sp.org/tlog-proof@v1

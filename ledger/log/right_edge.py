@@ -1,9 +1,8 @@
-"""The growing side of the tree, in memory: all that appending and checkpoints need, and no more than 255 hashes a
-level.
+"""The growing side of the tree, in memory: what appending, checkpoints and fresh proofs need, and little else.
 
 Rules
-- For each tile level the hashes of its last, partial tile; beside them the roots of the perfect subtrees (the
-  frontier).
+- For each tile level the hashes of its last, partial tile and the nodes above them inside it; beside them the roots of
+  the perfect subtrees (the frontier).
 - An appended leaf costs one node hash on average; the tiles that it fills are handed back, once, to be stored.
 - ``copy`` is cheap: a commit works on a copy and drops it when it fails.
 - ``rebuild`` makes the same state from a size and the stored partial tiles, which is how a process starts.

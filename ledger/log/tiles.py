@@ -5,8 +5,8 @@ reader fetches at most a handful of files, and a full tile may be cached for eve
 
 Rules
 - A tile of level l, index n holds up to 256 hashes; hash i is the root over the leaves
-  [(256 n + i) 256^l, (256 n + i + 1) 256^l). A tile of 256 is full; a partial one has 1 to 255; there are no empty
-  ones.
+  [(256 n + i) 256^l, (256 n + i + 1) 256^l). A full tile has 256, a partial one 1 to 255; none is
+  empty.
 - An entry bundle holds the entries under a tile of level 0, each after its length in two bytes, big-endian.
 - Paths: ``tile/<level>/<index>[.p/<width>]`` and ``tile/entries/<index>[.p/<width>]``; level 0 to 63; the index in
   groups of three digits, all but the last with ``x`` before them. One name for one tile, no other spelling.
@@ -18,7 +18,7 @@ Rules
 >>> TileId(0, 1234067, 89).path
 'tile/0/x001/x234/067.p/89'
 >>> sorted(tiles_for(inclusion_nodes(3, 300), 300))
-[TileId(level=0, index=0, width=256), TileId(level=0, index=1, width=44), TileId(level=1, index=0, width=1)]
+[TileId(level=0, index=0, width=256), TileId(level=0, index=1, width=44)]
 
 It reads and writes nothing itself. ``right_edge`` keeps the growing side of the tree in memory.
 """

@@ -254,5 +254,7 @@ def test_a_frontier_has_one_hash_for_each_bit_of_its_size() -> None:
         with pytest.raises(InvalidInput) as caught:
             Frontier.decode(size, data)
         assert caught.value.code == "frontier_invalid"
-    with pytest.raises(InvalidInput):
-        Frontier().append_many([b"short"])
+    for leaves in ([b"short"], [b"short", LEAVES[0]]):
+        with pytest.raises(InvalidInput) as caught:
+            Frontier().append_many(leaves)
+        assert caught.value.code == "hash_length_wrong"

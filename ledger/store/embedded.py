@@ -157,6 +157,8 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Starts the server, making its cluster first if there is none, or joins the one that runs. Safe to repeat.
 
+        A server that is dying at this very moment may still be joined: when it then refuses a connection, start again.
+
         Raises Unavailable ``embedded_start_failed``, ``embedded_initdb_failed`` or ``embedded_busy``, InvalidInput
         ``embedded_wrong_version`` or ``embedded_not_yours``, and what postgres_binaries raises.
         """
@@ -279,7 +281,7 @@ class EmbeddedPostgres:
             if self._came_up(self._process, deadline):
                 return
             code, self._process = self._process.returncode, None
-            told = _tail(self.log_file, said_before)
+            told = cluster.log_tail(self.log_file, said_before)
             if not any(sign in told for sign in RIVAL_SIGNS) or time.monotonic() > patience:
                 raise Unavailable(
                     "embedded_start_failed",
@@ -330,7 +332,7 @@ class EmbeddedPostgres:
             if self.pid is None or time.monotonic() > deadline:
                 raise Unavailable(
                     "embedded_start_failed",
-                    f"the running PostgreSQL does not become ready; its log ends:\n{_tail(self.log_file, 0)}",
+                    f"the running PostgreSQL does not become ready; its log ends:\n{cluster.log_tail(self.log_file, 0)}",
                     advice=f"Read {self.log_file}, then start again.",
                 )
             time.sleep(POLL_S)
@@ -393,12 +395,3 @@ def _try_lock(lock: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _tail(log_file: Path, start: int, lines: int = 12) -> str:
-    """The last lines of the log that were written after byte ``start``."""
-    if not log_file.is_file():
-        return "(no log)"
-    with log_file.open("rb") as log:
-        log.seek(start)
-        return "\n".join(log.read(64 * 1024).decode(errors="replace").splitlines()[-lines:])

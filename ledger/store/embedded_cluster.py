@@ -91,6 +91,15 @@ def socket_path_fits(socket_folder: Path) -> bool:
     return len(os.fsencode(socket_folder / SOCKET_NAME)) <= SOCKET_PATH_LIMIT and "," not in str(socket_folder)
 
 
+def log_tail(log_file: Path, start: int, lines: int = 12) -> str:
+    """The last lines of the log that were written after byte ``start``."""
+    if not log_file.is_file():
+        return "(no log)"
+    with log_file.open("rb") as log:
+        log.seek(start)
+        return "\n".join(log.read(64 * 1024).decode(errors="replace").splitlines()[-lines:])
+
+
 def _run_initdb(programs: Path, fresh: Path, maker: Account | None) -> None:
     where = ["-D", str(fresh / "data"), "-U", SUPERUSER, f"--pwfile={fresh / 'pwfile'}", "--data-checksums"]
     how = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]

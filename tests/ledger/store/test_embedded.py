@@ -38,6 +38,14 @@ def server(home: Path, postgres_programs: Path | None) -> Iterator[EmbeddedPostg
     server.stop("immediate")
 
 
+def wait_until_gone(server: EmbeddedPostgres) -> None:
+    """The kernel takes a moment to carry a SIGKILL out."""
+    deadline = time.monotonic() + 10
+    while server.pid is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 async def ask(dsn: str, query: str) -> object:
     connection = await asyncpg.connect(dsn)
     try:
@@ -107,6 +115,7 @@ async def test_rows_survive_a_killed_server_and_it_starts_again(server: Embedded
     first = server.pid
     assert first is not None
     os.kill(first, signal.SIGKILL)
+    wait_until_gone(server)
     server.start()
     assert server.pid not in (None, first)
     assert await ask(server.admin_dsn(), "SELECT count(*) FROM kept") == 1000

@@ -2,7 +2,7 @@
 
 - The form is found from the first bytes: packed (binary descriptors), lines (each record ends in LF or CRLF), or framed
   (no line ends at all: only then the records' own length fields separate them).
-- A bad record is a `Reject` with one of rules.RULES, and reading goes on. Only where nothing tells where the next record
+- A bad record is a `Reject` with one of rules.RULES, and reading goes on. Only where nothing tells where the next one
   begins (`framing_lost`, `record_truncated`) does the rest of the file become one last reject.
 - Memory: one chunk and one record, whatever the size of the file. A reject keeps at most 9,999 of its raw bytes.
 - Nothing of the bytes is lost: `encode(item.record) + item.ending` and `reject.raw + reject.ending` are the file again

@@ -332,7 +332,7 @@ class EmbeddedPostgres:
             if self.pid is None or time.monotonic() > deadline:
                 raise Unavailable(
                     "embedded_start_failed",
-                    f"the running PostgreSQL does not become ready; its log ends:\n{cluster.log_tail(self.log_file, 0)}",
+                    f"the running PostgreSQL is not ready; its log ends:\n{cluster.log_tail(self.log_file, 0)}",
                     advice=f"Read {self.log_file}, then start again.",
                 )
             time.sleep(POLL_S)

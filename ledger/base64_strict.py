@@ -30,8 +30,7 @@ def encode_standard(data: bytes) -> str:
 
 
 def decode_standard(text: str) -> bytes:
-    """The bytes of a standard, padded Base64 text; raises ``InvalidInput`` ``base64_invalid`` for any other
-    spelling."""
+    """The bytes of a standard, padded Base64 text; raises ``InvalidInput`` ``base64_invalid`` otherwise."""
     try:
         raw = text.encode("ascii")
         data = binascii.a2b_base64(raw)

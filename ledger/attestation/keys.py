@@ -90,8 +90,7 @@ class PublicKey:
 
 
 class KeyHistory:
-    """All keys that one signer ever had, found by kid. Immutable; raises ``Conflict`` ``key_twice`` for a repeated
-    kid."""
+    """All keys that one signer ever had, found by kid. Immutable. Raises ``Conflict`` ``key_twice``."""
 
     __slots__ = ("_keys",)
 
@@ -144,8 +143,7 @@ class PrivateKey:
     __slots__ = ("_secret", "alg", "kid", "raw")
 
     def __init__(self, alg: str, secret: bytes) -> None:
-        """Raises ``InvalidInput`` ``key_alg_unknown`` or ``key_secret_invalid`` (wrong length; scalar not in
-        1..n-1)."""
+        """Raises ``InvalidInput`` ``key_alg_unknown`` or ``key_secret_invalid`` (length, or scalar not in 1..n-1)."""
         if alg not in _SHAPES:
             raise InvalidInput("key_alg_unknown", "not an algorithm of ours", expected="EdDSA or ES256")
         if len(secret) != 32 or (alg == ES256 and not 0 < int.from_bytes(secret, "big") < P256_N):
@@ -157,14 +155,12 @@ class PrivateKey:
 
     @classmethod
     def from_random(cls, alg: str, random_bytes: bytes) -> PrivateKey:
-        """A key of 32 fresh random bytes. For ES256 four values in 2^32 are no key: ``key_secret_invalid``, draw
-        again."""
+        """A key of 32 fresh random bytes. Of those one in 2^32 is no ES256 key: ``key_secret_invalid``, draw again."""
         return cls(alg, random_bytes)
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, object]) -> PrivateKey:
-        """The key of a private JWK; raises ``InvalidInput`` ``jwk_invalid`` also when ``d`` is not that of the
-        point."""
+        """The key of a private JWK; raises ``InvalidInput`` ``jwk_invalid`` (also when ``d`` is another's)."""
         alg, raw = _read_jwk({name: value for name, value in jwk.items() if name != "d"})
         key = cls(alg, _decode_member(jwk, "d"))
         if key.raw != raw:

@@ -220,8 +220,10 @@ class Frontier:
 
 
 def fold(hashes: Sequence[bytes]) -> Digest:
-    """Root over the roots of perfect subtrees, largest first: the smallest two are joined first. None:
-    ``EMPTY_ROOT``."""
+    """Root over the roots of perfect subtrees, largest first: the smallest two are joined first.
+
+    ``EMPTY_ROOT`` when there are none.
+    """
     if not hashes:
         return EMPTY_ROOT
     node = hashes[-1]

@@ -176,8 +176,10 @@ class NoteSigner:
         return NoteSignature(self.verifier.name, self.verifier.key_id, self._private.sign(text))
 
     def cosign(self, text: bytes, *, timestamp_s: int) -> NoteSignature:
-        """A cosignature at Unix seconds ``timestamp_s``; raises ``InvalidInput`` ``note_malformed``,
-        ``skey_invalid``."""
+        """A cosignature at Unix seconds ``timestamp_s``.
+
+        Raises ``InvalidInput`` ``note_malformed``, ``skey_invalid`` (a key of another type, a time out of range).
+        """
         _ensure_text(text)
         if self.verifier.algorithm != COSIGNATURE_V1 or not 0 <= timestamp_s < 2**63:
             raise _bad_skey()
@@ -189,8 +191,7 @@ class NoteSigner:
 
 
 def sign_note(text: bytes, signers: Sequence[NoteSigner]) -> bytes:
-    """The note over ``text`` with the signers' signatures in their order; raises ``InvalidInput``
-    ``note_malformed``."""
+    """The note over ``text``, signatures in the signers' order; raises ``InvalidInput`` ``note_malformed``."""
     return join_note(text, [signer.sign(text) for signer in signers])
 
 
@@ -247,8 +248,10 @@ def key_id_of(name: str, typed_key: bytes) -> int:
 
 
 def ensure_key_name(name: str) -> None:
-    """Check a key name: not empty, no white space, no ``+``, no control character; ``InvalidInput``
-    ``vkey_invalid``."""
+    """Check a key name: not empty, no white space, ``+`` or control character.
+
+    Raises ``InvalidInput`` ``vkey_invalid``.
+    """
     if not name or "+" in name or any(char.isspace() for char in name) or has_control_characters(name):
         raise _bad_vkey("a key name has no white space and no plus")
 

@@ -91,8 +91,7 @@ ReadTile = Callable[[TileId], bytes]
 
 
 def parse_tile_path(path: str) -> TileId:
-    """The tile that a path names; raises ``InvalidInput`` ``tile_path_invalid`` unless it is that tile's own
-    spelling."""
+    """The tile that a path names; raises ``InvalidInput`` ``tile_path_invalid`` for any other spelling."""
     match = _TILE_PATH.fullmatch(path)
     if match is None:
         raise _bad_path(path)
@@ -160,8 +159,10 @@ def parse_bundle(data: bytes, width: int = TILE_WIDTH) -> list[bytes]:
 
 
 def tile_root(hashes: Sequence[bytes]) -> Digest:
-    """Root over a power of two of neighbouring hashes, as a full tile is; raises ``InvalidInput``
-    ``tile_not_whole``."""
+    """Root over a power of two of neighbouring hashes, as a full tile is.
+
+    Raises ``InvalidInput`` ``tile_not_whole``.
+    """
     if not hashes or len(hashes) & (len(hashes) - 1):
         raise InvalidInput("tile_not_whole", "only a power of two of hashes has one node above it", found=len(hashes))
     level = list(hashes)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import InvalidInput, Untrusted
-from ledger.log.checkpoint import Checkpoint, ensure_follows, open_checkpoint, sign_checkpoint
+from ledger.log.checkpoint import Checkpoint, ensure_follows, open_checkpoint, parse_decimal, sign_checkpoint
 from ledger.log.merkle import EMPTY_ROOT, leaf_hash, root_of
 from ledger.log.note import COSIGNATURE_V1, NoteSigner, join_note
 from ledger.log.tiles import TileId, consistency_path
@@ -56,6 +56,8 @@ def test_a_size_is_a_plain_decimal_below_two_to_the_64(size: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         Checkpoint.parse(good.replace("\n5\n", f"\n{size}\n").encode())
     assert (caught.value.code, caught.value.path) == ("checkpoint_invalid", "size")
+    with pytest.raises(InvalidInput):
+        parse_decimal(size)
 
 
 def test_members_that_cannot_be_written_are_refused() -> None:

@@ -166,13 +166,15 @@ def test_a_node_is_not_accepted_as_a_leaf() -> None:
 def test_every_fault_of_an_inclusion_proof_has_its_code() -> None:
     root, paths = paths_of(LEAVES[:5])
     good = {"index": 1, "size": 5, "leaf": LEAVES[1], "path": paths[1], "root": root}
-    faults = {
-        "index_out_of_range": {"index": 5},
-        "hash_length_wrong": {"leaf": b""},
-        "path_length_wrong": {"path": paths[1][:-1]},
-        "root_mismatch": {"root": LEAVES[0]},
-    }
-    for code, change in faults.items():
+    faults: list[tuple[str, dict[str, object]]] = [
+        ("index_out_of_range", {"index": 5}),
+        ("hash_length_wrong", {"leaf": b""}),
+        ("hash_length_wrong", {"root": root[:-1]}),
+        ("path_length_wrong", {"path": paths[1][:-1]}),
+        ("path_length_wrong", {"path": paths[1][:-32]}),
+        ("root_mismatch", {"root": LEAVES[0]}),
+    ]
+    for code, change in faults:
         with pytest.raises(Untrusted) as caught:
             verify_inclusion(**{**good, **change})  # type: ignore[arg-type]
         assert caught.value.code == code
@@ -226,6 +228,15 @@ def test_every_subtree_of_every_small_tree_is_consistent_with_it() -> None:
             verify_subtree_consistency(**good, subtree_root=mth(leaves[start:end]))  # type: ignore[arg-type]
             with pytest.raises(Untrusted):
                 verify_subtree_consistency(**good, subtree_root=LEAVES[99])  # type: ignore[arg-type]
+
+
+def test_bounds_that_no_subtree_has_are_refused_whatever_the_path() -> None:
+    for start, end in ((1, 3), (2, 5), (3, 3), (4, 3), (6, 9)):
+        with pytest.raises(Untrusted) as caught:
+            verify_subtree_consistency(
+                start=start, end=end, size=10, subtree_root=LEAVES[0], root=LEAVES[0], path=LEAVES[0] * 4
+            )
+        assert caught.value.code == "subtree_invalid", (start, end)
 
 
 def test_a_leaf_is_proven_inside_its_subtree_and_not_outside() -> None:

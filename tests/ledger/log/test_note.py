@@ -151,6 +151,7 @@ def test_base64_with_trailing_bits_is_malformed() -> None:
         "text\n\n—  name AAAAAAA=\n".encode(),
         "text\n\n— name  AAAAAAA=\n".encode(),
         "text\n\n— name AAAA\n".encode(),
+        "text\n\n— name AAAAAA==\n".encode(),
         "text\n\n— na+me AAAAAAA=\n".encode(),
         "text\r\n\n— name AAAAAAA=\n".encode(),
         "te\x00xt\n\n— name AAAAAAA=\n".encode(),

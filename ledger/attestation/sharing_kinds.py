@@ -68,7 +68,6 @@ class Artefact(Body, kw_only=True):
     ``fields`` every field of the chosen ``detail``. Times are UTC milliseconds; ``expiry`` is exclusive."""
 
     accounts: Annotated[tuple[Hash, ...], Meta(max_length=CONSENT_FIELDS_MAX)] = ()
-    capture: Capture | None = None
     categories: Annotated[
         tuple[Literal["LOAN", "CARD", "BNPL", "UTILITY", "MOBILE_MONEY", "SCORE"], ...], Meta(min_length=1, max_length=6)
     ]
@@ -100,12 +99,15 @@ class Artefact(Body, kw_only=True):
 class Consent(Body, kw_only=True):
     """One step in the life of a consent. ``artefact`` is there when it is requested and when it is granted;
     ``signature`` is a compact JWS over the canonical artefact (grant) or over the step itself (all others),
-    ``signedBy`` says whose: the borrower's own key, or the deployment's after it authenticated the borrower."""
+    ``signedBy`` says whose: the borrower's own key (then it stands in ``signerKey``), or the deployment's after it
+    authenticated the borrower; ``capture`` says how."""
 
     artefact: Artefact | None = None
+    capture: Capture | None = None
     consent: UUID
-    signature: Annotated[str, Meta(max_length=8_192)] | None = None
+    signature: Annotated[str, Meta(max_length=16_384)] | None = None
     signed_by: Literal["borrower", "consumer", "deployment"]
+    signer_key: Annotated[bytes, Meta(min_length=32, max_length=65)] | None = None
     step: Literal["requested", "granted", "rejected", "paused", "resumed", "revoked", "expired", "superseded"]
     version: Version
 

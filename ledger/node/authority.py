@@ -1,0 +1,203 @@
+"""The deployment's own acts: its first entry, tenants and keys coming and going, erasure. Each is an attestation, and
+what it changes in the store is in the same transaction.
+
+Rules
+- The deployment's tenant and key enter the ledger with its first entry.
+- A tenant's public key is admitted strictly (attestation.keys), published as a ``key`` attestation, and known to every
+  process from the next commit on, since the epoch moves with it.
+- A managed key is made here, wrapped under the deployment's wrapping key, and used only for its tenant.
+- Erasure destroys the subject's salt and deletes its projections in the transaction that publishes the tombstone. The
+  tombstone names the law, not the subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from ledger.attestation.keys import EDDSA, ES256, PrivateKey, PublicKey, admit_public_key
+from ledger.attestation.sharing_kinds import Erasure, KeyEvent
+from ledger.errors import Conflict, NotFound, Refused, Untrusted
+from ledger.node.clock import Sources
+from ledger.node.keyring import Keyring
+from ledger.node.participants import DEPLOYMENT
+from ledger.node.publisher import Draft, Publisher, Receipt
+from ledger.store.attestation_rows import count_of_subject
+from ledger.store.consent_rows import erase_consents
+from ledger.store.database import Connection, Database, focus
+from ledger.store.loan_rows import erase_loans
+from ledger.store.subject_rows import destroy_salt
+from ledger.store.tenant_rows import (
+    KeyRow,
+    TenantRow,
+    end_key,
+    insert_key,
+    insert_managed_key,
+    insert_tenant,
+    managed_key,
+    put_issuer,
+)
+from ledger.types import Subject, TenantId, UnixMillis
+
+_WRAP_NONCE_BYTES = 12
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What an erasure closed."""
+
+    receipt: Receipt
+    attestations: int
+
+
+class Authority:
+    """The operator's acts on one deployment."""
+
+    def __init__(
+        self, database: Database, publisher: Publisher, keyring: Keyring, sources: Sources, country: str
+    ) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._operator = keyring.operator_key()
+        self._wrapping = AESGCM(keyring.wrapping)
+        self._sources = sources
+        self._country = country
+
+    @property
+    def operator(self) -> PrivateKey:
+        """The deployment tenant's batch key."""
+        return self._operator
+
+    async def found(self) -> None:
+        """Make the deployment's tenant and publish its key, unless that was done."""
+        participants = await self._publisher.participants()
+        if DEPLOYMENT not in participants.tenants:
+            row = TenantRow(DEPLOYMENT, "Tallystick deployment", "deployment", self._country)
+            key = admit_public_key(self._operator.public_jwk(), not_before_ms=UnixMillis(0))
+            await self._enrol(row, key, None)
+        elif self._operator.kid not in {key.kid for key in participants.keys_of(DEPLOYMENT)}:
+            raise Untrusted(
+                "operator_key_differs", "this keyring is not the one that the ledger was founded with",
+                advice="restore the keyring file of this deployment",
+            )  # fmt: skip
+
+    async def enrol_tenant(self, row: TenantRow, jwk: Mapping[str, object] | None) -> PublicKey:
+        """Let a tenant take part, with its own public key, or (``jwk`` None) with one that the deployment keeps.
+
+        Raises InvalidInput (``jwk_*``, ``key_*``), Conflict ``tenant_exists``.
+        """
+        if row.tenant in (await self._publisher.participants()).tenants:
+            raise Conflict("tenant_exists", "a tenant of this name takes part already", found=row.tenant)
+        key, wrapped = self._new_key(row.tenant) if jwk is None else (self._admit(jwk), None)
+        await self._enrol(row, key, wrapped)
+        return key
+
+    async def enrol_key(self, tenant: TenantId, jwk: Mapping[str, object] | None) -> PublicKey:
+        """Add a key to a tenant: its own, or (None) a managed one. Raises Conflict ``key_exists``."""
+        row = (await self._publisher.participants()).tenant(tenant)
+        key, wrapped = self._new_key(tenant) if jwk is None else (self._admit(jwk), None)
+        await self._enrol(row, key, wrapped)
+        return key
+
+    async def end_key(self, tenant: TenantId, kid: str, *, compromised_from: UnixMillis | None) -> Receipt:
+        """Retire a key now, or revoke it from a date on. Raises NotFound ``key_unknown``."""
+        keys = {key.kid: key for key in (await self._publisher.participants()).keys_of(tenant)}
+        if kid not in keys:
+            raise NotFound("key_unknown", "that tenant has no such key")
+        key, now = keys[kid], self._sources.now()
+        ended = now if compromised_from is None else None
+
+        async def effect(connection: Connection) -> None:
+            await end_key(connection, tenant, kid, not_after=ended, compromised_from=compromised_from)
+
+        body = _key_event(
+            key, tenant, step="retired" if compromised_from is None else "revoked", not_after=ended,
+            compromised_from=compromised_from,
+        )  # fmt: skip
+        receipt, _ = await self._publisher.publish_own(
+            DEPLOYMENT, self._operator, [self._draft("key", body)], tenants=(tenant,), effect=effect, voids_caches=True
+        )
+        return receipt
+
+    async def managed_key(self, tenant: TenantId) -> PrivateKey:
+        """A tenant's managed key that signs now. Raises Refused ``key_not_managed``."""
+        async with self._database.reading(tenants=(tenant,)) as connection:
+            found = await managed_key(connection, tenant, self._sources.now())
+        if found is None:
+            raise Refused("key_not_managed", "the deployment keeps no signing key for this tenant",
+                          advice="publish signed batches, or ask the operator for a managed key")  # fmt: skip
+        return self._unwrap(tenant, *found)
+
+    async def trust_issuer(self, tenant: TenantId, issuer: str, jwks: str, roles: list[str]) -> None:
+        """Let a token issuer speak for a tenant."""
+        async with self._database.writing(tenants=(tenant,)) as connection:
+            await put_issuer(connection, tenant, issuer, jwks, roles)
+
+    async def erase(self, subject: Subject, law: str) -> Erased:
+        """Destroy what opens a subject's attestations, under ``law``. Raises NotFound ``subject_unknown``."""
+        async with self._database.reading(subject=subject) as connection:
+            count = await count_of_subject(connection, subject)
+
+        async def effect(connection: Connection) -> None:
+            if not await destroy_salt(connection, subject):
+                raise NotFound("subject_unknown", "nothing is sealed under such a subject")
+            await focus(connection, subject)
+            await erase_loans(connection, subject)
+            await erase_consents(connection, subject)
+
+        body = Erasure(attestations=min(count, 1_000_000), law=law, request=self._sources.new_id())
+        receipt, _ = await self._publisher.publish_own(
+            DEPLOYMENT, self._operator, [self._draft("erasure", body)], effect=effect, voids_caches=True
+        )
+        return Erased(receipt, count)
+
+    async def _enrol(self, row: TenantRow, key: PublicKey, wrapped: bytes | None) -> None:
+        tenant = TenantId(row.tenant)
+        known = {other.kid for other in (await self._publisher.participants()).keys_of(tenant)}
+        if key.kid in known:
+            raise Conflict("key_exists", "this key is enrolled already", found=key.kid)
+
+        async def effect(connection: Connection) -> None:
+            await insert_tenant(connection, row)
+            stored = KeyRow(tenant, key.kid, key.alg, key.raw, key.not_before_ms, key.not_after_ms, None)
+            if not await insert_key(connection, stored):
+                raise Conflict("key_exists", "this key is enrolled already", found=key.kid)
+            if wrapped is not None:
+                await insert_managed_key(connection, tenant, key.kid, wrapped)
+
+        draft = self._draft("key", _key_event(key, tenant, step="enrolled"))
+        await self._publisher.publish_own(
+            DEPLOYMENT, self._operator, [draft], tenants=(tenant,), effect=effect, voids_caches=True
+        )
+
+    def _draft(self, kind: str, body: KeyEvent | Erasure) -> Draft:
+        today = datetime.fromtimestamp(self._sources.now() / 1000, UTC).date()
+        return Draft(kind=kind, body=body, effective_date=today, jurisdiction=self._country, legal_basis="contract")
+
+    def _admit(self, jwk: Mapping[str, object]) -> PublicKey:
+        return admit_public_key(jwk, not_before_ms=self._sources.now())
+
+    def _new_key(self, tenant: str) -> tuple[PublicKey, bytes]:
+        secret = self._sources.random(32)
+        key = PrivateKey.from_random(EDDSA, secret)
+        nonce = self._sources.random(_WRAP_NONCE_BYTES)
+        wrapped = nonce + self._wrapping.encrypt(nonce, secret, f"{tenant}/{key.kid}".encode())
+        return self._admit(key.public_jwk()), wrapped
+
+    def _unwrap(self, tenant: str, kid: str, wrapped: bytes) -> PrivateKey:
+        nonce, sealed = wrapped[:_WRAP_NONCE_BYTES], wrapped[_WRAP_NONCE_BYTES:]
+        try:
+            return PrivateKey.from_random(EDDSA, self._wrapping.decrypt(nonce, sealed, f"{tenant}/{kid}".encode()))
+        except InvalidTag:
+            raise Untrusted("managed_key_broken", "a managed key does not open with this keyring") from None
+
+
+def _key_event(key: PublicKey, owner: str, *, step: str, **ends: UnixMillis | None) -> KeyEvent:
+    raw = b"\x04" + key.raw if key.alg == ES256 else key.raw
+    return KeyEvent(
+        alg=key.alg, kid=key.kid, not_before=key.not_before_ms, owner=owner, public_key=raw, step=step, **ends  # type: ignore[arg-type]
+    )  # fmt: skip

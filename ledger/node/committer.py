@@ -1,0 +1,358 @@
+"""Group commit: what waits at one moment becomes one transaction, and a COMMIT is never abandoned half-way.
+
+    begin, tenants set
+    read the loans and lock the consents that the group is about      (a refused batch leaves the group here)
+    insert attestations, write loans and consents
+    compare-and-swap the head, insert entries (the last lock)         <- in turn within the process
+    COMMIT
+
+Rules
+- The transaction runs in a task of its own: a caller that goes away cancels nothing.
+- No timeout and no cancellation reach COMMIT. When its outcome is unknown (the connection broke, or the server said
+  that the commit may not be replicated) it is looked up by batch id on a new connection, after a later durable commit.
+- A batch that is there already gets its first answer, again after a later commit. The same id with other bytes is a
+  conflict. Neither costs the normal path anything: they show as a unique violation, and then the group is sorted out.
+- A head that moved, a loan that moved, or an epoch that moved: roll back, reload, try again, at most COMMIT_RETRIES_MAX
+  times. Optimistic, because every loser saw another's progress.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+import asyncpg
+
+from ledger.attestation.batch import Batch
+from ledger.errors import Conflict, InvariantBroken, TallystickError, Unavailable
+from ledger.limits import COMMIT_RETRIES_MAX
+from ledger.log.right_edge import RightEdge
+from ledger.log.tiles import TileId
+from ledger.node.clock import Sources
+from ledger.node.head_keeper import HeadKeeper
+from ledger.node.projection import LoanKey, Place, Projection, consent_ids, loan_keys
+from ledger.store.attestation_rows import AttestationRow, attestations_by_id, insert_attestations
+from ledger.store.consent_rows import insert_consent, lock_consents, update_consent
+from ledger.store.database import Connection, Database, begin
+from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency, read_idempotency
+from ledger.store.loan_rows import insert_loans, read_loans, update_loans
+from ledger.store.log_rows import EntryRow, Head, acknowledge, advance, bump_epoch, entries_by_batch, insert_tiles
+from ledger.types import EntryIndex, TenantId, UnixMillis
+
+Effect = Callable[[Connection], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Committed:
+    """Where a batch stands in the log. ``path`` proves the entry in the tree at ``head``; None for a batch that was
+    there already (read it from the tiles)."""
+
+    entry: EntryRow
+    head: Head
+    path: tuple[bytes, ...] | None
+    duplicate: bool = False
+
+
+@dataclass
+class Pending:
+    """One prepared batch that waits, with what else belongs to its transaction."""
+
+    batch: Batch
+    sealed: list[bytes]
+    stored_digest: bytes
+    epoch: int
+    future: asyncio.Future[Committed]
+    tenants: tuple[TenantId, ...] = ()
+    touches: frozenset[LoanKey | UUID] = frozenset()
+    size_bytes: int = 0
+    idempotency: IdempotencyRow | None = None
+    effect: Effect | None = None
+    voids_caches: bool = False
+    chain: list[Place | None] = field(default_factory=list)
+
+    @property
+    def key(self) -> tuple[TenantId, UUID]:
+        """The idempotency key of the batch itself."""
+        return TenantId(self.batch.statement.tenant), self.batch.statement.batch
+
+    def fail(self, error: BaseException) -> None:
+        """Answer with an error, if anybody still waits."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+    def succeed(self, committed: Committed) -> None:
+        """Answer, if anybody still waits."""
+        if not self.future.done():
+            self.future.set_result(committed)
+
+
+class Renew(Protocol):
+    """Prepares a batch again after keys or salts changed."""
+
+    async def __call__(self, pending: Pending) -> None:
+        """Verify the batch's key and seal it again. Raises what makes it unacceptable now."""
+        ...
+
+
+class _Moved(Exception):
+    """Somebody else committed between our read and our write."""
+
+
+class _Unknown(Exception):
+    """COMMIT was sent and its outcome is not known."""
+
+
+class Committer:
+    """One connection that commits groups; several may share a HeadKeeper."""
+
+    def __init__(self, database: Database, keeper: HeadKeeper, sources: Sources, renew: Renew) -> None:
+        self._database = database
+        self._keeper = keeper
+        self._sources = sources
+        self._renew = renew
+        self._connection: Any = None
+        self._doubtful = False
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None and not self._connection.is_closed():
+            await self._connection.close(timeout=5)
+
+    async def commit(self, group: list[Pending]) -> None:
+        """Commit a group; every member is answered, with a result or an error, when this returns."""
+        try:
+            for _ in range(COMMIT_RETRIES_MAX):
+                group = await self._attempt(group)
+                if not group:
+                    return
+            raise Unavailable("ledger_contended", "other processes kept committing first", retry_after_s=1)
+        except TallystickError as error:
+            for pending in group:
+                pending.fail(error)
+        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+            self._drop_connection()
+            for pending in group:
+                pending.fail(Unavailable("database_failed", f"the database failed ({type(error).__name__})"))
+
+    async def _attempt(self, group: list[Pending]) -> list[Pending]:
+        """One try; gives the batches that must be tried again."""
+        group = await self._renewed(group)
+        if not group:
+            return []
+        try:
+            connection = await self._connected()
+            await self._transaction(connection, group)
+        except _Moved:
+            await self._roll_back(reload=True)
+            return group
+        except asyncpg.UniqueViolationError:
+            await self._roll_back(reload=False)
+            return await self._sort_out(group)
+        except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
+            await self._roll_back(reload=True)
+            return group
+        except _Unknown:
+            self._drop_connection()
+            return await self._sort_out(group)
+        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+            # Before COMMIT was sent nothing of the group can be there, so trying again is safe.
+            self._drop_connection()
+            return group
+        return []
+
+    async def _renewed(self, group: list[Pending]) -> list[Pending]:
+        """Those of the group that are still acceptable under the present epoch."""
+        ready = []
+        for pending in group:
+            try:
+                if pending.epoch != self._keeper.head.epoch:
+                    await self._renew(pending)
+                ready.append(pending)
+            except TallystickError as error:
+                pending.fail(error)
+        return ready
+
+    async def _transaction(self, connection: Any, group: list[Pending]) -> None:
+        tenants = {tenant for pending in group for tenant in (pending.key[0], *pending.tenants)}
+        await begin(connection, tenants=sorted(tenants))
+        accepted = await self._project(connection, group)
+        if not accepted:
+            await connection.execute("ROLLBACK")
+            return
+        await _insert_rows(connection, accepted)
+        for pending in accepted:
+            if pending.effect is not None:
+                await pending.effect(connection)
+            if pending.idempotency is not None and not await insert_idempotency(connection, pending.idempotency):
+                raise asyncpg.UniqueViolationError("idempotency key")
+        async with self._keeper.turn:
+            head, edge, entries, closed = await self._advance(connection, accepted)
+            await self._send_commit(connection)
+            self._keeper.adopt(head, edge)
+        for pending, entry in zip(accepted, entries, strict=True):
+            pending.succeed(Committed(entry, head, tuple(edge.path(entry.idx, closed))))
+
+    async def _project(self, connection: Any, group: list[Pending]) -> list[Pending]:
+        """Fold the group over what is stored; batches that are refused are answered and left out."""
+        keys: set[LoanKey] = set().union(*(loan_keys(pending.batch) for pending in group))
+        consents: set[UUID] = set().union(*(consent_ids(pending.batch) for pending in group))
+        loans = await read_loans(connection, sorted(keys)) if keys else {}  # type: ignore[arg-type]
+        locked = await lock_consents(connection, sorted(consents)) if consents else {}
+        projection = Projection(loans, locked)
+        accepted, now = [], self._sources.now()
+        for pending in group:
+            try:
+                pending.chain = projection.apply(pending.batch, now)
+                accepted.append(pending)
+            except TallystickError as error:
+                await self._answer_refused(connection, pending, error)
+        changed, fresh = projection.changed_loans(), projection.new_loans()
+        if changed and not await update_loans(connection, changed):
+            raise _Moved
+        if fresh and not await insert_loans(connection, fresh):
+            raise _Moved
+        for row in projection.new_consents():
+            await insert_consent(connection, row)
+        for row in projection.changed_consents():
+            await update_consent(connection, row)
+        return accepted
+
+    async def _answer_refused(self, connection: Any, pending: Pending, error: TallystickError) -> None:
+        """A batch that does not fold: perhaps because it is there already."""
+        known = await entries_by_batch(connection, [pending.key[0]], [pending.key[1]])
+        if pending.key in known:
+            raise asyncpg.UniqueViolationError("batch") from None
+        pending.fail(error)
+
+    async def _advance(
+        self, connection: Any, accepted: list[Pending]
+    ) -> tuple[Head, RightEdge, list[EntryRow], dict[TileId, bytes]]:
+        """Append to a copy of the edge and swap the head row; raises _Moved when it is not what we think."""
+        before, edge = self._keeper.head, self._keeper.edge.copy()
+        if any(pending.epoch != before.epoch for pending in accepted):
+            raise _Moved
+        now = UnixMillis(max(self._sources.now(), before.committed_at + 1))
+        entries = [_entry(pending, EntryIndex(before.size + at), now) for at, pending in enumerate(accepted)]
+        full = edge.append_many(entry.leaf_hash for entry in entries)
+        voids = any(pending.voids_caches for pending in accepted)
+        after = Head(before.origin, edge.size, edge.root(), edge.frontier().encode(), before.epoch, now)
+        if not await advance(connection, before, after, entries):
+            raise _Moved
+        if full:
+            await insert_tiles(connection, full)
+        if voids:
+            await bump_epoch(connection)
+            after = Head(after.origin, after.size, after.root, after.frontier, before.epoch + 1, now)
+        return after, edge, entries, dict(full)
+
+    async def _send_commit(self, connection: Any) -> None:
+        try:
+            await connection.execute("COMMIT")
+        except BaseException as error:
+            # Whatever it was, the server may have committed: only a look-up can tell.
+            raise _Unknown from error
+        if self._doubtful:
+            raise _Unknown
+
+    async def _sort_out(self, group: list[Pending]) -> list[Pending]:
+        """After a unique violation or an unknown outcome: answer what is there, find what conflicts, keep the rest."""
+        connection = await self._connected()
+        await acknowledge(connection)
+        tenants = {tenant for pending in group for tenant in (pending.key[0], *pending.tenants)}
+        async with self._database.reading(tenants=sorted(tenants)) as reading:
+            known = await entries_by_batch(reading, [p.key[0] for p in group], [p.key[1] for p in group])
+            async with self._keeper.turn:
+                await self._reload(reading)
+            rest = []
+            for pending in group:
+                entry = known.get(pending.key)
+                if entry is None:
+                    rest.append(pending)
+                elif entry.statement == pending.batch.token:
+                    pending.succeed(Committed(entry, self._keeper.head, None, duplicate=True))
+                else:
+                    pending.fail(Conflict("batch_differs", "this batch id was used for another statement", path="$.batch"))
+            clear = [pending for pending in rest if not await self._repeats(reading, pending)]
+        return await self._one_by_one(clear) if len(clear) == len(group) > 1 else clear
+
+    async def _one_by_one(self, group: list[Pending]) -> list[Pending]:
+        """Nobody is known to be at fault, yet together they clash: commit each alone."""
+        for pending in group:
+            await self.commit([pending])
+        return []
+
+    async def _repeats(self, connection: Connection, pending: Pending) -> bool:
+        """Answers a batch that repeats an attestation id or loses its idempotency key to another request."""
+        ids = [a.envelope.id for a in pending.batch.attestations]
+        stored = await attestations_by_id(connection, pending.key[0], ids)
+        if stored:
+            number = ids.index(stored[0].id)
+            pending.fail(Conflict("attestation_duplicate", "an attestation with this id is on the ledger already",
+                                  path=f"$[{number}].id", found=stored[0].id))  # fmt: skip
+        elif await _key_taken(connection, pending.idempotency):
+            pending.fail(Conflict("idempotency_raced", "another request with this key was first",
+                                  advice="send the same request again to get its answer"))  # fmt: skip
+        else:
+            return False
+        return True
+
+    async def _connected(self) -> Any:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await self._database.dedicated()
+            self._doubtful = False
+            self._connection.add_log_listener(self._heard)
+        return self._connection
+
+    def _heard(self, connection: Any, message: Any) -> None:
+        """The server's warnings; one of them says that a commit may not have reached the standbys."""
+        if "committed" in str(message).lower() and "replicated" in str(message).lower():
+            self._doubtful = True
+
+    def _drop_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+        self._connection = None
+
+    async def _roll_back(self, *, reload: bool) -> None:
+        try:
+            await self._connection.execute("ROLLBACK")
+            if reload:
+                async with self._keeper.turn:
+                    await self._reload(self._connection)
+        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+            self._drop_connection()
+
+    async def _reload(self, connection: Connection) -> None:
+        await self._keeper.load(connection, self._sources.now())
+
+
+def _entry(pending: Pending, idx: EntryIndex, now: UnixMillis) -> EntryRow:
+    statement = pending.batch.statement
+    return EntryRow(
+        idx, TenantId(statement.tenant), statement.batch, pending.batch.leaf, pending.batch.token, statement.root,
+        statement.count, pending.stored_digest, now,
+    )  # fmt: skip
+
+
+async def _key_taken(connection: Connection, row: IdempotencyRow | None) -> bool:
+    return row is not None and await read_idempotency(connection, TenantId(row.tenant), row.key) is not None
+
+
+async def _insert_rows(connection: Any, accepted: list[Pending]) -> None:
+    rows = []
+    for pending in accepted:
+        tenant, batch = pending.key
+        columns = zip(pending.batch.attestations, pending.batch.paths, pending.sealed, pending.chain, strict=True)
+        for position, (attestation, path, sealed, previous) in enumerate(columns):
+            envelope = attestation.envelope
+            before, place = previous if previous is not None else (None, None)
+            rows.append(AttestationRow(
+                tenant, batch, position, envelope.id, envelope.kind, envelope.subject, before, place,
+                attestation.commitment, path, sealed,
+            ))  # fmt: skip
+    if not rows:
+        raise InvariantBroken("group_empty", "a group without attestations")
+    await insert_attestations(connection, rows)

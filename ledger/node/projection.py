@@ -1,0 +1,159 @@
+"""What a group of batches changes in the projections, worked out in memory before anything is written.
+
+    work = Projection(loan_rows, consent_rows)
+    chain = work.apply(batch, publisher_role, now)     # raises and changes nothing, or takes effect whole
+    work.changed_loans(), work.new_loans(), work.changed_consents(), ...
+
+Rules
+- A batch is all or nothing: the first attestation that is refused refuses the batch, with its place.
+- A later batch of the group sees what an earlier one changed.
+- Only the deployment's own tenant publishes consents, access records, keys and tombstones; only lenders (and bureaus)
+  publish credit.
+- An access record is decided again here, under the consent's lock: the log's order settles a race with a revoke.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from ledger.attestation.batch import Batch
+from ledger.attestation.envelope import Attestation, encode_body
+from ledger.attestation.registry import SPECS
+from ledger.attestation.sharing_kinds import Access, Consent
+from ledger.consent.artefact import ConsentState, next_state, read_artefact
+from ledger.consent.decision import Use, decide
+from ledger.errors import Refused, TallystickError
+from ledger.loan.state import LoanState, decode_state, encode_state, fold
+from ledger.store.consent_rows import ConsentRow
+from ledger.store.loan_rows import LoanRow
+from ledger.types import UnixMillis
+
+LoanKey = tuple[str, bytes]
+Place = tuple[UUID, int]
+PUBLISHING_ROLES = {"lender": ("lender", "bureau"), "deployment": ("deployment",)}
+
+
+def loan_keys(batch: Batch) -> set[LoanKey]:
+    """The loans that a batch is about."""
+    tenant = batch.statement.tenant
+    return {(tenant, a.envelope.account) for a in batch.attestations if a.envelope.account is not None}
+
+
+def consent_ids(batch: Batch) -> set[UUID]:
+    """The consents that a batch moves or uses."""
+    bodies = (a.body for a in batch.attestations)
+    return {body.consent for body in bodies if isinstance(body, Consent | Access) and body.consent is not None}
+
+
+def ensure_may_publish(batch: Batch, role: str) -> None:
+    """Raises Refused ``kind_reserved`` when the publisher's role does not publish one of the kinds."""
+    for kind in {a.envelope.kind for a in batch.attestations}:
+        if role not in PUBLISHING_ROLES[SPECS[kind].publisher]:
+            raise Refused("kind_reserved", f"a tenant with the role {role} does not publish {kind}", path="$.kind")
+
+
+class Projection:
+    """The projections of one group, starting from the rows as they were read."""
+
+    def __init__(self, loans: Mapping[LoanKey, LoanRow], consents: Mapping[UUID, list[ConsentRow]]) -> None:
+        self._loans = loans
+        self._states: dict[LoanKey, tuple[LoanState, Place]] = {}
+        self._consents: dict[tuple[UUID, int], ConsentRow] = {
+            (row.consent, row.version): row for rows in consents.values() for row in rows
+        }
+        self._stored_consents = set(self._consents)
+        self._touched: set[tuple[UUID, int]] = set()
+
+    def apply(self, batch: Batch, now: UnixMillis) -> list[Place | None]:
+        """Take one batch in; gives, for each attestation, its account's attestation before it.
+
+        Raises Refused or InvalidInput with ``$[n]`` before the path; then nothing of the batch took effect.
+        """
+        tenant, batch_id = batch.statement.tenant, batch.statement.batch
+        states: dict[LoanKey, tuple[LoanState, Place]] = {}
+        consents: dict[tuple[UUID, int], ConsentRow] = {}
+        chain: list[Place | None] = []
+        for position, attestation in enumerate(batch.attestations):
+            account = attestation.envelope.account
+            try:
+                if account is None:
+                    chain.append(None)
+                    self._apply_to_consents(attestation, batch_id, consents, now)
+                    continue
+                key = (tenant, account)
+                before, last = states.get(key) or self._current(key)
+                states[key] = fold(before, attestation.envelope, attestation.body), (batch_id, position)
+                chain.append(last)
+            except TallystickError as error:
+                error.path = f"$[{position}]" + (error.path or "$")[1:]
+                raise
+        self._states |= states
+        self._consents |= consents
+        self._touched |= consents.keys()
+        return chain
+
+    def _current(self, key: LoanKey) -> tuple[LoanState | None, Place | None]:
+        if key in self._states:
+            return self._states[key]
+        row = self._loans.get(key)
+        return (None, None) if row is None else (decode_state(row.state), (row.last_batch, row.last_position))
+
+    def changed_loans(self) -> list[LoanRow]:
+        """Loans that were stored before, with the version they had."""
+        return [self._row(key, self._loans[key].version) for key in self._states if key in self._loans]
+
+    def new_loans(self) -> list[LoanRow]:
+        """Loans that were not stored before."""
+        return [self._row(key, 1) for key in self._states if key not in self._loans]
+
+    def _row(self, key: LoanKey, version: int) -> LoanRow:
+        state, (batch, position) = self._states[key]
+        return LoanRow(*key, state.subject, version, batch, position, encode_state(state))
+
+    def new_consents(self) -> Iterable[ConsentRow]:
+        """Versions of consents that were not stored before."""
+        return [self._consents[key] for key in self._touched - self._stored_consents]
+
+    def changed_consents(self) -> Iterable[ConsentRow]:
+        """Versions of consents that were stored before and moved or were used."""
+        return [self._consents[key] for key in self._touched & self._stored_consents]
+
+    def _apply_to_consents(
+        self, attestation: Attestation, batch: UUID, changes: dict[tuple[UUID, int], ConsentRow], now: UnixMillis
+    ) -> None:
+        body = attestation.body
+        if isinstance(body, Consent):
+            self._step(body, attestation, batch, changes, now)
+        elif isinstance(body, Access) and body.consent is not None and body.consent_version is not None:
+            key = (body.consent, body.consent_version)
+            row = changes.get(key) or self._consents.get(key)
+            if row is None:
+                raise Refused("consent_unknown", "no such consent", path="$.body.consent")
+            decision = decide(
+                ConsentState(row.state), read_artefact(row.artefact), _use(row),
+                consumer=body.consumer, detail=body.detail, now=now,
+            )  # fmt: skip
+            if not decision.allowed:
+                raise Refused(decision.reason, "the consent does not allow this read", path="$.body.consent")
+            changes[key] = row._replace(reads=decision.use.reads, last_read=decision.use.last_read)
+
+    def _step(
+        self, body: Consent, attestation: Attestation, batch: UUID, changes: dict[tuple[UUID, int], ConsentRow],
+        now: UnixMillis,
+    ) -> None:  # fmt: skip
+        key = (body.consent, body.version)
+        row = changes.get(key) or self._consents.get(key)
+        state = next_state(None if row is None else ConsentState(row.state), body.step)
+        if row is not None:
+            artefact = row.artefact if body.artefact is None else encode_body(body.artefact)
+            changes[key] = row._replace(state=state.value, last_batch=batch, changed_at=now, artefact=artefact)
+        elif body.artefact is not None:
+            changes[key] = ConsentRow(
+                body.artefact.consumer, body.consent, body.version, body.artefact.subject, state.value,
+                encode_body(body.artefact), batch, now, 0, None,
+            )  # fmt: skip
+
+
+def _use(row: ConsentRow) -> Use:
+    return Use(row.reads, None if row.last_read is None else UnixMillis(row.last_read))

@@ -1,0 +1,257 @@
+"""The door for everything that goes on the ledger: check, seal, queue, commit, answer with proof.
+
+    receipt = await publisher.publish(tenant, token, body)                 # a batch that the tenant signed
+    receipt = await publisher.publish_own(tenant, drafts, ...)             # signed with a key the deployment keeps
+
+Rules
+- Checking and sealing happen before the queue, so that the transaction only waits for the database.
+- The queue is bounded in batches and bytes; past it the caller gets Unavailable ``queue_full`` and Retry-After.
+- Several committers take what waits. Two groups under way never touch the same loan or consent, and of two batches
+  that do, the one that came first goes first.
+- The answer comes after COMMIT and carries the entry's index, its proof and a checkpoint signed over that committed head.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from ledger.attestation.batch import Batch, Statement, assemble, open_batch, sign_statement, verify_statement
+from ledger.attestation.envelope import Attestation, compose
+from ledger.attestation.fields import Body
+from ledger.attestation.keys import PrivateKey
+from ledger.errors import Refused, Unavailable
+from ledger.limits import GROUP_ATTESTATIONS_MAX, GROUP_BATCHES_MAX, QUEUE_BATCHES_MAX, QUEUE_BYTES_MAX
+from ledger.log.merkle import root_of
+from ledger.node.clock import Sources
+from ledger.node.committer import Committed, Committer, Effect, Pending
+from ledger.node.head_keeper import HeadKeeper
+from ledger.node.log_reader import LogReader
+from ledger.node.participants import DEPLOYMENT, Participants, load_participants
+from ledger.node.projection import consent_ids, ensure_may_publish, loan_keys
+from ledger.node.sealer import Sealer
+from ledger.store.database import Database
+from ledger.store.idempotency_rows import IdempotencyRow
+from ledger.types import TenantId
+
+COMMITTERS: Final = 2
+"""Groups under way at once: while PostgreSQL works on one, the other is folded here."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The answer to a publication: where the batch stands, and the proof. ``checkpoint`` is a signed note over
+    ``tree_size`` entries; ``path`` leads from the entry's leaf hash to its root."""
+
+    index: int
+    tree_size: int
+    batch_id: UUID
+    leaf_hash: bytes
+    root: bytes
+    count: int
+    committed_at: int
+    path: tuple[bytes, ...]
+    checkpoint: bytes
+    statement: bytes
+    duplicate: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """An attestation before it has an id, a salt and a time of its own."""
+
+    kind: str
+    body: Body
+    effective_date: date
+    jurisdiction: str
+    legal_basis: str = "contract"
+    account: bytes | None = None
+    subject: bytes | None = None
+    role: str | None = None
+    refs: tuple[UUID, ...] = ()
+
+
+class Publisher:
+    """The publishing half of a node."""
+
+    def __init__(
+        self, database: Database, keeper: HeadKeeper, log: LogReader, sealer: Sealer, sources: Sources, origin: str
+    ) -> None:
+        self._database = database
+        self._keeper = keeper
+        self._log = log
+        self._sealer = sealer
+        self._sources = sources
+        self._origin = origin
+        self._participants = Participants({}, {})
+        self._epoch = -1
+        self._waiting: deque[Pending] = deque()
+        self._waiting_bytes = 0
+        self._under_way: set[Any] = set()
+        self._arrived = asyncio.Condition()
+        self._workers: list[asyncio.Task[None]] = []
+        self._committers = [Committer(database, keeper, sources, self._renew) for _ in range(COMMITTERS)]
+
+    async def start(self) -> None:
+        """Begin to commit. The keeper must be loaded."""
+        await self.refresh()
+        self._workers = [asyncio.create_task(self._work(committer)) for committer in self._committers]
+
+    async def stop(self) -> None:
+        """Finish what is under way, answer what waits with Unavailable, close the connections."""
+        async with self._arrived:
+            waiting, self._waiting = list(self._waiting), deque()
+            for worker in self._workers:
+                worker.cancel()
+        for pending in waiting:
+            pending.fail(Unavailable("ledger_stopping", "the ledger is stopping", retry_after_s=2))
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        for committer in self._committers:
+            await committer.close()
+
+    async def participants(self) -> Participants:
+        """Tenants and keys under the newest epoch that this process knows."""
+        if self._epoch != self._keeper.head.epoch:
+            await self.refresh()
+        return self._participants
+
+    async def refresh(self) -> None:
+        """Read tenants and keys anew and drop data keys."""
+        epoch = self._keeper.head.epoch
+        self._participants = await load_participants(self._database)
+        self._sealer.forget()
+        self._epoch = epoch
+
+    async def publish(self, tenant: TenantId, token: bytes, body: bytes) -> Receipt:
+        """Publish a batch that ``tenant`` signed: ``token`` is the statement (compact JWS), ``body`` its NDJSON.
+
+        Raises InvalidInput, Untrusted, Refused, Conflict (``batch_differs``, ``attestation_duplicate``), Unavailable.
+        """
+        self._ensure_room(len(body))
+        participants = await self.participants()
+        row = participants.tenant(tenant)
+        batch = open_batch(
+            token, body, participants.keys_of(tenant), origin=self._origin, now=self._sources.now()
+        )  # fmt: skip
+        if batch.statement.tenant != tenant:
+            raise Refused("tenant_differs", "the statement is another tenant's", path="$.tenant")
+        ensure_may_publish(batch, row.role)
+        return await self._submit(batch, size_bytes=len(body))
+
+    async def publish_own(
+        self,
+        tenant: TenantId,
+        key: PrivateKey,
+        drafts: Sequence[Draft],
+        *,
+        tenants: tuple[TenantId, ...] = (),
+        idempotency: IdempotencyRow | None = None,
+        effect: Effect | None = None,
+        voids_caches: bool = False,
+        batch_id: UUID | None = None,
+    ) -> tuple[Receipt, list[Attestation]]:
+        """Publish drafts under a key of ``tenant`` that the deployment holds, together with ``effect`` in the same
+        transaction. ``tenants`` are those whose rows the effect or the projections write besides."""
+        participants = await self.participants()
+        attestations = [self._finish(tenant, draft) for draft in drafts]
+        statement = Statement(
+            batch=batch_id or self._sources.new_id(), count=len(attestations), ledger=self._origin,
+            root=root_of([a.commitment for a in attestations]), tenant=tenant, time=self._sources.now(),
+        )  # fmt: skip
+        batch = assemble(statement, sign_statement(statement, key), key.kid, attestations, self._origin)
+        ensure_may_publish(batch, participants.tenant(tenant).role if tenant in participants.tenants else "deployment")
+        receipt = await self._submit(
+            batch, size_bytes=sum(len(a.data) for a in attestations), tenants=tenants, idempotency=idempotency,
+            effect=effect, voids_caches=voids_caches,
+        )  # fmt: skip
+        return receipt, attestations
+
+    def _finish(self, tenant: TenantId, draft: Draft) -> Attestation:
+        fields: dict[str, Any] = {
+            "account": draft.account, "effective_date": draft.effective_date, "id": self._sources.new_id(),
+            "jurisdiction": draft.jurisdiction, "kind": draft.kind, "legal_basis": draft.legal_basis,
+            "refs": draft.refs, "reported_at": self._sources.now(), "role": draft.role,
+            "salt": self._sources.random(16), "subject": draft.subject, "tenant": tenant,
+        }  # fmt: skip
+        return compose(fields, draft.body)
+
+    async def _submit(self, batch: Batch, *, size_bytes: int, **rest: Any) -> Receipt:
+        self._ensure_room(size_bytes)
+        epoch = self._keeper.head.epoch
+        sealed, digest = await self._sealer.seal(batch.attestations)
+        future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        touches = frozenset(loan_keys(batch)) | frozenset(consent_ids(batch))
+        pending = Pending(batch, sealed, digest, epoch, future, touches=touches, size_bytes=size_bytes, **rest)
+        async with self._arrived:
+            self._waiting.append(pending)
+            self._waiting_bytes += size_bytes
+            self._arrived.notify()
+        return await self._receipt(pending, await future)
+
+    def _ensure_room(self, size_bytes: int) -> None:
+        if len(self._waiting) >= QUEUE_BATCHES_MAX or self._waiting_bytes + size_bytes > QUEUE_BYTES_MAX:
+            raise Unavailable("queue_full", "too much waits to be committed", retry_after_s=1)
+
+    async def _receipt(self, pending: Pending, committed: Committed) -> Receipt:
+        entry, head, path = committed.entry, committed.head, committed.path
+        if path is None:
+            path = tuple(await self._log.inclusion(entry.idx, head.size))
+        return Receipt(
+            entry.idx, head.size, entry.batch_id, entry.leaf_hash, entry.root, entry.count, entry.committed_at, path,
+            self._log.signed(head), pending.batch.token, committed.duplicate,
+        )  # fmt: skip
+
+    async def _renew(self, pending: Pending) -> None:
+        """The epoch moved since this batch was prepared: is its key still good, and seal it under today's keys."""
+        participants = await self.participants()
+        statement = pending.batch.statement
+        if statement.tenant != DEPLOYMENT:
+            verify_statement(pending.batch.token, participants.keys_of(statement.tenant), now=self._sources.now())
+        pending.epoch = self._epoch
+        pending.sealed, pending.stored_digest = await self._sealer.seal(pending.batch.attestations)
+
+    async def _work(self, committer: Committer) -> None:
+        while True:
+            async with self._arrived:
+                group = self._take()
+                while not group:
+                    await self._arrived.wait()
+                    group = self._take()
+            task = asyncio.create_task(committer.commit(group))
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError:
+                await task
+                raise
+            finally:
+                async with self._arrived:
+                    for pending in group:
+                        self._under_way -= pending.touches
+                    self._arrived.notify_all()
+
+    def _take(self) -> list[Pending]:
+        """The next group: in order of arrival, skipping what touches a group under way and whatever would overtake it."""
+        group: list[Pending] = []
+        left: deque[Pending] = deque()
+        blocked, count = set(self._under_way), 0
+        while self._waiting and len(group) < GROUP_BATCHES_MAX:
+            pending = self._waiting.popleft()
+            if blocked.isdisjoint(pending.touches):
+                if group and count + len(pending.sealed) > GROUP_ATTESTATIONS_MAX:
+                    self._waiting.appendleft(pending)
+                    break
+                group.append(pending)
+                count += len(pending.sealed)
+                self._waiting_bytes -= pending.size_bytes
+            else:
+                left.append(pending)
+                blocked |= pending.touches
+        self._waiting.extendleft(reversed(left))
+        for pending in group:
+            self._under_way |= pending.touches
+        return group

@@ -1,0 +1,100 @@
+"""Seals and opens attestations; keeps the data keys of recent subjects in memory, for one epoch.
+
+Rules
+- A subject's salt is made when its first attestation comes, in a small transaction of its own: a crash afterwards
+  leaves an unused salt, never a sealed attestation without one.
+- Erasure destroys the salt and moves the epoch: a process that still has the key in memory cannot commit with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from ledger.attestation.envelope import Attestation, commitment_of
+from ledger.errors import InvariantBroken
+from ledger.limits import SUBJECT_KEYS_CACHED_MAX
+from ledger.node.clock import Sources
+from ledger.store.attestation_rows import AttestationRow
+from ledger.store.database import Database
+from ledger.store.subject_rows import insert_salts, read_salts
+from ledger.subject.sealing import NONCE_BYTES, SUBJECT_SALT_BYTES, common_key, data_key, open_sealed, seal
+from ledger.types import Subject
+
+
+class Sealer:
+    """The data keys of one process."""
+
+    def __init__(self, database: Database, master: bytes, sources: Sources) -> None:
+        self._database = database
+        self._master = master
+        self._sources = sources
+        self._common = common_key(master)
+        self._keys: dict[bytes, bytes] = {}
+
+    def forget(self) -> None:
+        """Drop every key: the epoch moved."""
+        self._keys.clear()
+
+    async def seal(self, attestations: Sequence[Attestation]) -> tuple[list[bytes], bytes]:
+        """The sealed bytes of each attestation, and the SHA-256 over all of them in order."""
+        subjects = {a.envelope.subject for a in attestations}
+        await self._ensure({subject for subject in subjects if subject is not None})
+        nonces = self._sources.random(NONCE_BYTES * len(attestations))
+        keys, common, digest, sealed = self._keys, self._common, sha256(), []
+        for number, attestation in enumerate(attestations):
+            subject = attestation.envelope.subject
+            nonce = nonces[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
+            key = common if subject is None else keys[subject]
+            whole = seal(key, nonce, attestation.data, attestation.commitment)
+            digest.update(whole)
+            sealed.append(whole)
+        return sealed, digest.digest()
+
+    async def open(self, rows: Sequence[AttestationRow]) -> list[bytes | None]:
+        """The bytes of stored attestations; None where the subject was erased.
+
+        Raises Untrusted ``seal_broken``, InvariantBroken ``commitment_differs``.
+        """
+        await self._load(self._missing({row.subject for row in rows if row.subject is not None}))
+        return [self._open_one(row) for row in rows]
+
+    def _open_one(self, row: AttestationRow) -> bytes | None:
+        key = self._common if row.subject is None else self._keys.get(row.subject)
+        if key is None:
+            return None
+        data = open_sealed(key, row.sealed, row.commitment)
+        if commitment_of(data) != row.commitment:
+            raise InvariantBroken("commitment_differs", "a stored attestation is not what was committed to")
+        return data
+
+    def _missing(self, needed: set[bytes]) -> set[bytes]:
+        """The subjects whose key is not in memory, after making room for them."""
+        missing = needed - self._keys.keys()
+        if len(self._keys) + len(missing) <= SUBJECT_KEYS_CACHED_MAX:
+            return missing
+        self._keys.clear()
+        return needed
+
+    async def _ensure(self, needed: set[bytes]) -> None:
+        absent = await self._load(self._missing(needed))
+        if not absent:
+            return
+        random = self._sources.random(SUBJECT_SALT_BYTES * len(absent))
+        fresh = {
+            subject: random[at * SUBJECT_SALT_BYTES : (at + 1) * SUBJECT_SALT_BYTES]
+            for at, subject in enumerate(sorted(absent))
+        }
+        async with self._database.writing() as connection:
+            await insert_salts(connection, fresh)
+        await self._load(absent)
+
+    async def _load(self, subjects: set[bytes]) -> set[bytes]:
+        """Bring keys into memory; gives the subjects that have no salt."""
+        if not subjects:
+            return set()
+        async with self._database.reading() as connection:
+            salts = await read_salts(connection, [Subject(subject) for subject in subjects])
+        for subject, salt in salts.items():
+            self._keys[subject] = data_key(self._master, subject, salt)
+        return subjects - salts.keys()

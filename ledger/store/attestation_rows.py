@@ -1,0 +1,121 @@
+"""Rows of attestations: written a group at a time, read by batch, by chain, by subject."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from ledger.store.database import Connection
+from ledger.store.log_rows import LOG_ID
+from ledger.types import Subject, TenantId
+
+
+class AttestationRow(NamedTuple):
+    """One stored attestation. ``previous`` is the account's attestation before it, as (batch id, position)."""
+
+    tenant: str
+    batch_id: UUID
+    position: int
+    id: UUID
+    kind: str
+    subject: bytes | None
+    previous_batch: UUID | None
+    previous_position: int | None
+    commitment: bytes
+    path: bytes
+    sealed: bytes
+
+
+_INSERT = """
+INSERT INTO attestation (log_id, tenant, batch_id, position, id, kind, subject, previous_batch, previous_position,
+                         commitment, path, sealed)
+SELECT $1, u.* FROM unnest($2::text[], $3::uuid[], $4::smallint[], $5::uuid[], $6::text[], $7::bytea[], $8::uuid[],
+                           $9::smallint[], $10::bytea[], $11::bytea[], $12::bytea[]) AS u
+"""
+
+
+async def insert_attestations(connection: Connection, rows: Sequence[AttestationRow]) -> None:
+    """Add rows. COPY is refused under row-level security; one INSERT over arrays is the next best."""
+    await connection.execute(_INSERT, LOG_ID, *(list(column) for column in zip(*rows, strict=True)))
+
+
+_COLUMNS = (
+    "tenant, batch_id, position, id, kind, subject, previous_batch, previous_position, commitment, path, sealed"
+)
+_OF_BATCH = f"""
+SELECT {_COLUMNS} FROM attestation WHERE log_id = $1 AND tenant = $2 AND batch_id = $3 ORDER BY position
+"""
+
+
+async def attestations_of_batch(connection: Connection, tenant: TenantId, batch: UUID) -> list[AttestationRow]:
+    """Every attestation of one batch, in order."""
+    return [AttestationRow(*row) for row in await connection.fetch(_OF_BATCH, LOG_ID, tenant, batch)]
+
+
+_BY_ID = f"SELECT {_COLUMNS} FROM attestation WHERE log_id = $1 AND tenant = $2 AND id = ANY($3::uuid[])"
+
+
+async def attestations_by_id(connection: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[AttestationRow]:
+    """A tenant's attestations with these ids, those that exist."""
+    return [AttestationRow(*row) for row in await connection.fetch(_BY_ID, LOG_ID, tenant, list(ids))]
+
+
+_CHAINS = f"""
+WITH RECURSIVE chain AS (
+    SELECT s.line, a.* FROM unnest($2::int[], $3::text[], $4::uuid[], $5::smallint[]) AS s(line, tenant, batch_id, position)
+      JOIN attestation a ON a.log_id = $1 AND a.tenant = s.tenant AND a.batch_id = s.batch_id AND a.position = s.position
+    UNION ALL
+    SELECT c.line, a.* FROM chain c
+      JOIN attestation a ON a.log_id = $1 AND a.tenant = c.tenant AND a.batch_id = c.previous_batch
+                        AND a.position = c.previous_position
+)
+SELECT line, {_COLUMNS} FROM chain LIMIT $6
+"""
+
+
+async def chains(
+    connection: Connection, starts: Sequence[tuple[TenantId, UUID, int]], limit: int
+) -> list[list[AttestationRow]]:
+    """The attestations of several accounts, newest first, from each account's last one backwards; ``limit`` in all."""
+    found: list[list[AttestationRow]] = [[] for _ in starts]
+    rows = await connection.fetch(
+        _CHAINS, LOG_ID, list(range(len(starts))), [start[0] for start in starts], [start[1] for start in starts],
+        [start[2] for start in starts], limit,
+    )  # fmt: skip
+    for line, *columns in rows:
+        found[line].append(AttestationRow(*columns))
+    return found
+
+
+_ABOUT_SUBJECT = f"""
+SELECT {_COLUMNS} FROM attestation
+ WHERE log_id = $1 AND subject = $2 AND kind = $3
+   AND kind IN ('access', 'consent', 'enquiry', 'score', 'statement', 'alt_data', 'insolvency', 'notice', 'identity_link')
+   AND id < $4 ORDER BY id DESC LIMIT $5
+"""
+LAST_ID = UUID(int=2**128 - 1)
+
+
+async def about_subject(
+    connection: Connection, subject: Subject, kind: str, *, before: UUID = LAST_ID, limit: int
+) -> list[AttestationRow]:
+    """A subject's attestations of one kind that is about no account, newest first; ``before`` is exclusive."""
+    rows = await connection.fetch(_ABOUT_SUBJECT, LOG_ID, subject, kind, before, limit)
+    return [AttestationRow(*row) for row in rows]
+
+
+_KEY_EVENTS = f"SELECT {_COLUMNS} FROM attestation WHERE log_id = $1 AND kind IN ('key', 'erasure') ORDER BY id"
+
+
+async def key_events(connection: Connection) -> list[AttestationRow]:
+    """What the ledger said of its own keys and erasures, oldest first."""
+    return [AttestationRow(*row) for row in await connection.fetch(_KEY_EVENTS, LOG_ID)]
+
+
+_COUNT_OF_SUBJECT = "SELECT count(*) FROM attestation WHERE log_id = $1 AND subject = $2"
+
+
+async def count_of_subject(connection: Connection, subject: Subject) -> int:
+    """How many attestations are sealed under a subject's key (reads the table through; for erasure only)."""
+    return await connection.fetchval(_COUNT_OF_SUBJECT, LOG_ID, subject)  # type: ignore[no-any-return]

@@ -1,0 +1,111 @@
+"""Rows of the consent projection: read for display, locked for deciding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from ledger.store.database import Connection
+from ledger.store.log_rows import LOG_ID
+from ledger.types import Subject, TenantId
+
+
+class ConsentRow(NamedTuple):
+    """One version of one consent; ``tenant`` is the consumer. ``artefact`` is canonical JSON."""
+
+    tenant: str
+    consent: UUID
+    version: int
+    subject: bytes
+    state: str
+    artefact: bytes
+    last_batch: UUID
+    changed_at: int
+    reads: int
+    last_read: int | None
+
+
+_COLUMNS = "tenant, consent, version, subject, state, artefact, last_batch, changed_at, reads, last_read"
+_LATEST = f"SELECT {_COLUMNS} FROM consent WHERE log_id = $1 AND consent = $2 ORDER BY version DESC LIMIT 1"
+
+
+async def latest_consent(connection: Connection, consent: UUID) -> ConsentRow | None:
+    """The newest version of a consent that this transaction may see."""
+    row = await connection.fetchrow(_LATEST, LOG_ID, consent)
+    return None if row is None else ConsentRow(*row)
+
+
+_LOCK = f"""
+SELECT {_COLUMNS} FROM consent WHERE log_id = $1 AND consent = ANY($2::uuid[])
+ ORDER BY tenant, consent, version FOR UPDATE
+"""
+
+
+async def lock_consents(connection: Connection, consents: Sequence[UUID]) -> dict[UUID, list[ConsentRow]]:
+    """Every version of these consents, oldest first, locked until the transaction ends.
+
+    A read's access record and a revoke take the same lock, so one of them is first in the log.
+    """
+    found: dict[UUID, list[ConsentRow]] = {}
+    for row in await connection.fetch(_LOCK, LOG_ID, list(consents)):
+        found.setdefault(row["consent"], []).append(ConsentRow(*row))
+    return found
+
+
+_INSERT = """
+INSERT INTO consent (log_id, tenant, consent, version, subject, state, artefact, last_batch, changed_at, reads, last_read)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
+
+
+async def insert_consent(connection: Connection, row: ConsentRow) -> None:
+    """Add a version."""
+    await connection.execute(_INSERT, LOG_ID, *row)
+
+
+_UPDATE = """
+UPDATE consent SET state = $5, artefact = $6, last_batch = $7, changed_at = $8, reads = $9, last_read = $10
+ WHERE log_id = $1 AND tenant = $2 AND consent = $3 AND version = $4
+"""
+
+
+async def update_consent(connection: Connection, row: ConsentRow) -> None:
+    """Write a version's new state."""
+    await connection.execute(
+        _UPDATE, LOG_ID, row.tenant, row.consent, row.version, row.state, row.artefact, row.last_batch, row.changed_at,
+        row.reads, row.last_read,
+    )  # fmt: skip
+
+
+_OF_SUBJECT = f"""
+SELECT {_COLUMNS} FROM consent WHERE log_id = $1 AND subject = $2 AND consent < $3 ORDER BY consent DESC, version DESC LIMIT $4
+"""
+
+
+async def consents_of_subject(
+    connection: Connection, subject: Subject, before: UUID, limit: int
+) -> list[ConsentRow]:
+    """A borrower's consents, newest first; ``before`` is exclusive."""
+    return [ConsentRow(*row) for row in await connection.fetch(_OF_SUBJECT, LOG_ID, subject, before, limit)]
+
+
+_OF_CONSUMER = f"""
+SELECT {_COLUMNS} FROM consent WHERE log_id = $1 AND tenant = $2 AND consent < $3 ORDER BY consent DESC, version DESC LIMIT $4
+"""
+
+
+async def consents_of_consumer(
+    connection: Connection, tenant: TenantId, before: UUID, limit: int
+) -> list[ConsentRow]:
+    """What a consumer asked for, newest first; ``before`` is exclusive."""
+    return [ConsentRow(*row) for row in await connection.fetch(_OF_CONSUMER, LOG_ID, tenant, before, limit)]
+
+
+_ERASE = "DELETE FROM consent WHERE log_id = $1 AND subject = $2"
+
+
+async def erase_consents(connection: Connection, subject: Subject) -> None:
+    """Delete a subject's consents, whoever the consumer is."""
+    await connection.execute(_ERASE, LOG_ID, subject)
+

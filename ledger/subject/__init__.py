@@ -1,0 +1,1 @@
+"""Who a record is about, without saying who: pseudonyms, data keys, erasure."""

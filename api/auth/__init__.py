@@ -1,0 +1,1 @@
+"""Who is calling, and what they may do: access tokens, permissions, and an issuer for development."""

@@ -1,0 +1,1 @@
+"""Plain HTTP: the guards in front of every route, and how an error becomes an answer."""

@@ -21,6 +21,7 @@ from ledger.log.tiles import (
     TileId,
     consistency_nodes,
     consistency_path,
+    cover,
     encode_bundle,
     full_tiles,
     inclusion_nodes,
@@ -102,6 +103,10 @@ class LogReader:
         if len(entries) != bundle.width:
             raise NotFound("tile_absent", "no such bundle yet")
         return encode_bundle(entry.statement for entry in entries)
+
+    async def tiles_of(self, size: int) -> dict[TileId, bytes]:
+        """The tiles that give the root of the tree of ``size`` entries."""
+        return await self._gather([cover(0, size)], size)
 
     async def _gather(self, nodes: Sequence[tuple[Node, ...]], size: int) -> dict[TileId, bytes]:
         wanted = tiles_for(nodes, size)

@@ -1,0 +1,166 @@
+"""Consents: asked for by a consumer, decided by the borrower. Each step is an attestation of the deployment's tenant.
+
+Rules
+- A borrower decides only over consents about their own pseudonym, a consumer asks only in its own name.
+- A grant is signed over the canonical artefact, by the borrower's own key when it sent a signature, else by the
+  deployment, which authenticated the borrower; the attestation says which.
+- Every request carries an idempotency key; the same one again gets the first answer.
+- Granting a version that supersedes another ends the other one in the same batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from ledger.attestation.jws import sign_jws, verify_jws
+from ledger.attestation.keys import ES256, KeyHistory, PrivateKey, admit_public_key
+from ledger.attestation.sharing_kinds import Artefact, Capture, Consent
+from ledger.consent.artefact import (
+    CONSENT_TYPE,
+    ConsentState,
+    check_artefact,
+    grant_payload,
+    next_state,
+    read_artefact,
+    step_payload,
+)
+from ledger.errors import InvalidInput, NotFound
+from ledger.node.clock import Sources
+from ledger.node.idempotent import Request, earlier_answer, record_of
+from ledger.node.participants import DEPLOYMENT
+from ledger.node.publisher import Draft, Publisher
+from ledger.store.consent_rows import ConsentRow, consents_of_consumer, consents_of_subject, latest_consent
+from ledger.store.database import Database
+from ledger.types import Subject, TenantId, UnixMillis
+
+DECISIONS = ("granted", "rejected", "paused", "resumed", "revoked")
+"""The steps that are the borrower's."""
+
+
+@dataclass(frozen=True)
+class OwnSignature:
+    """A borrower's own signature: a compact JWS over ``grant_payload`` or ``step_payload``, and the public JWK."""
+
+    jws: bytes
+    jwk: Mapping[str, object]
+    at: UnixMillis
+
+
+class Consents:
+    """The life of consents on one node."""
+
+    def __init__(self, database: Database, publisher: Publisher, operator: PrivateKey, sources: Sources) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._operator = operator
+        self._sources = sources
+
+    async def request(self, artefact: Artefact, request: Request) -> ConsentRow:
+        """A consumer asks. ``artefact.consumer`` must be the caller's tenant. Raises InvalidInput, Refused, Conflict."""
+        earlier = await earlier_answer(self._database, request)
+        if earlier is not None:
+            return await self.seen_by_consumer(TenantId(artefact.consumer), UUID(earlier.answer[1:-1].decode()))
+        participants = await self._publisher.participants()
+        participants.tenant(artefact.consumer)
+        for provider in artefact.providers:
+            participants.tenant(provider)
+        check_artefact(artefact, self._sources.now())
+        body = Consent(
+            artefact=artefact, consent=artefact.consent, signed_by="consumer", step="requested", version=artefact.version
+        )
+        await self._publish([body], artefact, request)
+        return await self.seen_by_consumer(TenantId(artefact.consumer), artefact.consent)
+
+    async def decide(
+        self, subject: Subject, consent: UUID, step: str, request: Request, *, capture: Capture,
+        own: OwnSignature | None = None,
+    ) -> ConsentRow:  # fmt: skip
+        """The borrower decides. Raises NotFound ``consent_unknown``, Refused ``consent_step_refused``, Untrusted."""
+        if step not in DECISIONS:
+            raise InvalidInput("consent_step_unknown", "not a step of the borrower's", expected=DECISIONS)
+        if await earlier_answer(self._database, request) is not None:
+            return await self.seen_by_borrower(subject, consent)
+        row = await self.seen_by_borrower(subject, consent)
+        next_state(ConsentState(row.state), step)
+        artefact = read_artefact(row.artefact)
+        if step == "granted":
+            check_artefact(artefact, self._sources.now())
+        body = self._signed(artefact, step, capture, own)
+        await self._publish([*self._ends_superseded(artefact, step, capture), body], artefact, request)
+        return await self.seen_by_borrower(subject, consent)
+
+    async def seen_by_consumer(self, consumer: TenantId, consent: UUID) -> ConsentRow:
+        """A consent as its consumer may see it. Raises NotFound ``consent_unknown``."""
+        async with self._database.reading(tenants=(consumer,)) as connection:
+            return _found(await latest_consent(connection, consent))
+
+    async def seen_by_borrower(self, subject: Subject, consent: UUID) -> ConsentRow:
+        """A consent as the borrower may see it. Raises NotFound ``consent_unknown``."""
+        async with self._database.reading(subject=subject) as connection:
+            return _found(await latest_consent(connection, consent))
+
+    async def of_borrower(self, subject: Subject, before: UUID, limit: int) -> list[ConsentRow]:
+        """A borrower's consents, newest first."""
+        async with self._database.reading(subject=subject) as connection:
+            return await consents_of_subject(connection, subject, before, limit)
+
+    async def of_consumer(self, consumer: TenantId, before: UUID, limit: int) -> list[ConsentRow]:
+        """What a consumer asked for, newest first."""
+        async with self._database.reading(tenants=(consumer,)) as connection:
+            return await consents_of_consumer(connection, consumer, before, limit)
+
+    def _signed(self, artefact: Artefact, step: str, capture: Capture, own: OwnSignature | None) -> Consent:
+        now = self._sources.now()
+        at = own.at if own is not None else now
+        granted = step == "granted"
+        payload = grant_payload(artefact) if granted else step_payload(artefact.consent, artefact.version, step, at)
+        fields: dict[str, Any] = {
+            "artefact": artefact if granted else None, "capture": capture, "consent": artefact.consent, "step": step,
+            "version": artefact.version,
+        }  # fmt: skip
+        if own is None:
+            signature = sign_jws(payload, self._operator, CONSENT_TYPE).decode()
+            return Consent(signature=signature, signed_by="deployment", **fields)
+        key = admit_public_key(own.jwk, not_before_ms=UnixMillis(0))
+        if verify_jws(own.jws, KeyHistory([key]), typ=CONSENT_TYPE, at_ms=now).payload != payload:
+            raise InvalidInput("consent_signature_differs", "the signature is over something else",
+                               path="signature", advice="sign exactly the bytes of toSign")  # fmt: skip
+        raw = b"\x04" + key.raw if key.alg == ES256 else key.raw
+        return Consent(signature=own.jws.decode(), signed_by="borrower", signer_key=raw, **fields)
+
+    def _ends_superseded(self, artefact: Artefact, step: str, capture: Capture) -> list[Consent]:
+        if step != "granted" or artefact.supersedes is None:
+            return []
+        old = step_payload(artefact.consent, artefact.supersedes, "superseded", self._sources.now())
+        return [Consent(
+            capture=capture, consent=artefact.consent, signature=sign_jws(old, self._operator, CONSENT_TYPE).decode(),
+            signed_by="deployment", step="superseded", version=artefact.supersedes,
+        )]  # fmt: skip
+
+    async def _publish(self, bodies: list[Consent], artefact: Artefact, request: Request) -> None:
+        today = datetime.fromtimestamp(self._sources.now() / 1000, UTC).date()
+        drafts = [
+            Draft(
+                kind="consent", body=body, effective_date=today, jurisdiction=artefact.jurisdiction,
+                legal_basis=artefact.legal_basis, subject=artefact.subject, role="borrower",
+            )
+            for body in bodies
+        ]  # fmt: skip
+        batch_id = self._sources.new_id()
+        record = record_of(
+            request, author=DEPLOYMENT, batch_id=batch_id, answer=str(artefact.consent), now=self._sources.now()
+        )
+        await self._publisher.publish_own(
+            DEPLOYMENT, self._operator, drafts, tenants=(TenantId(artefact.consumer), request.tenant),
+            idempotency=record, batch_id=batch_id,
+        )  # fmt: skip
+
+
+def _found(row: ConsentRow | None) -> ConsentRow:
+    if row is None:
+        raise NotFound("consent_unknown", "no such consent")
+    return row

@@ -1,0 +1,101 @@
+"""One running ledger: everything of this folder put together over one database.
+
+    node = await Node.open(dsn, keyring, origin="tallystick.local/ledger", home=Path(".tallystick"))
+    receipt = await node.publisher.publish(...)
+    await node.close()
+
+Order of the start: connect and refuse an unfit role; load the head and verify the right edge; begin to commit; found
+the deployment's tenant if this is the first start; compare with what was published, then sign and publish.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ledger.node.authority import Authority
+from ledger.node.checkpointer import Checkpointer
+from ledger.node.clock import Sources
+from ledger.node.consents import Consents
+from ledger.node.head_keeper import HeadKeeper
+from ledger.node.keyring import Keyring
+from ledger.node.log_reader import LogReader
+from ledger.node.participants import DEPLOYMENT
+from ledger.node.publisher import Publisher
+from ledger.node.reader import Reader
+from ledger.node.sealer import Sealer
+from ledger.store.database import Database
+from ledger.subject.pseudonym import KeyedPseudonyms, Pseudonyms
+
+TRUST_FORMAT = "tallystick-trust/1"
+
+
+@dataclass(frozen=True)
+class Node:
+    """The parts of a running ledger that others call."""
+
+    origin: str
+    database: Database
+    keeper: HeadKeeper
+    log: LogReader
+    publisher: Publisher
+    reader: Reader
+    consents: Consents
+    authority: Authority
+    checkpointer: Checkpointer
+    pseudonyms: Pseudonyms
+    sources: Sources
+    sealer: Sealer
+    keyring: Keyring
+
+    @classmethod
+    async def open(
+        cls, dsn: str, keyring: Keyring, *, origin: str, home: Path | None, country: str = "US",
+        sources: Sources | None = None,
+    ) -> Node:  # fmt: skip
+        """Start a ledger over a migrated database. Raises InvalidInput, Unavailable, InvariantBroken, Untrusted.
+
+        ``home`` keeps the published checkpoint outside the database (None: not at all); ``country`` is the
+        deployment's own (ISO 3166 alpha-2).
+        """
+        clock = sources or Sources()
+        database, keeper, signer = Database(dsn), HeadKeeper(origin), keyring.signer(origin)
+        await database.open()
+        try:
+            async with database.writing() as connection:
+                await keeper.load(connection, clock.now())
+            log, operator = LogReader(database, origin, signer), keyring.operator_key()
+            sealer = Sealer(database, keyring.master, clock)
+            publisher = Publisher(database, keeper, log, sealer, clock, origin)
+            node = cls(
+                origin, database, keeper, log, publisher,
+                Reader(database, publisher, log, sealer, operator, clock, origin),
+                Consents(database, publisher, operator, clock),
+                Authority(database, publisher, keyring, clock, country),
+                Checkpointer(database, log, signer.verifier, clock, home),
+                KeyedPseudonyms(keyring.pseudonym), clock, sealer, keyring,
+            )  # fmt: skip
+            await publisher.start()
+            await node.authority.found()
+            await node.checkpointer.start()
+        except BaseException:
+            await database.close()
+            raise
+        return node
+
+    async def close(self) -> None:
+        """Finish what is under way, publish the head, disconnect."""
+        await self.publisher.stop()
+        await self.checkpointer.stop()
+        await self.database.close()
+
+    def trust(self) -> dict[str, Any]:
+        """What a verifier must know beforehand: the log's note key and the deployment's batch key."""
+        operator = self.authority.operator.public_jwk()
+        return {
+            "format": TRUST_FORMAT,
+            "log": self.keyring.signer(self.origin).verifier.encode(),
+            "operator": {name: operator[name] for name in ("crv", "kty", "x")},
+            "operatorTenant": DEPLOYMENT,
+        }

@@ -1,0 +1,274 @@
+"""Reading with consent: lines, the attestations behind them, their proofs, and the access record first.
+
+    view = await reader.credit_view(consumer, consent_id, as_of=...)
+    view.lines, view.bundle (the whole thing as a file that verifies offline)
+
+Rules
+- The decision is taken before the rows are read and again, under the consent's lock, in the transaction that publishes
+  the access record. Only after that COMMIT does an answer leave: a read is in the log, before any later revoke.
+- Rows are found through the subject (row-level security lets a transaction see one borrower's rows at every lender),
+  narrowed to what the consent names. What no view may show (extensions, other borrowers) is never opened.
+- A line's figures come from its projection row; the attestations behind it are walked from the same row backwards, so
+  that both tell of the same moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+
+from ledger.attestation.envelope import Attestation, parse
+from ledger.attestation.keys import PrivateKey
+from ledger.attestation.sharing_kinds import Access, Artefact, Consent
+from ledger.consent.artefact import ConsentState, read_artefact
+from ledger.consent.decision import Use, decide
+from ledger.errors import InvariantBroken, NotFound, Refused
+from ledger.limits import VIEW_ATTESTATIONS_MAX, VIEW_LINES_MAX
+from ledger.loan.state import LoanState, decode_state, fold
+from ledger.node.clock import Sources
+from ledger.node.log_reader import LogReader
+from ledger.node.participants import DEPLOYMENT
+from ledger.node.publisher import Draft, Publisher, Receipt
+from ledger.node.sealer import Sealer
+from ledger.store.attestation_rows import LAST_ID, AttestationRow, about_subject, chains, key_events
+from ledger.store.consent_rows import ConsentRow, latest_consent
+from ledger.store.database import Database
+from ledger.store.loan_rows import LoanRow, loans_of_subject, loans_of_tenant, read_loans
+from ledger.store.log_rows import EntryRow, entries_by_batch
+from ledger.types import AccountRef, Subject, TenantId, UnixMillis
+from ledger.view.bundle import ConsentUsed, EvidenceRow, LineEvidence, build_bundle, view_hash
+from ledger.view.credit_view import Line, apply_consent, chosen, line_of
+
+
+@dataclass(frozen=True)
+class CreditView:
+    """What a consumer gets: the lines, and everything as one verifiable file. ``receipt`` is the access record's."""
+
+    consent: UUID
+    detail: str
+    as_of: date
+    lines: tuple[Line, ...]
+    evidence: int
+    bundle: bytes
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class AccessSeen:
+    """One reading of a borrower's data, as the borrower sees it."""
+
+    id: UUID
+    access: Access
+    batch_id: UUID
+    index: int
+
+
+@dataclass(frozen=True)
+class Disclosed:
+    """One line with the stored attestations that go with it."""
+
+    line: Line
+    rows: list[AttestationRow]
+    complete: bool
+
+
+class Reader:
+    """The reading half of a node."""
+
+    def __init__(
+        self, database: Database, publisher: Publisher, log: LogReader, sealer: Sealer, operator: PrivateKey,
+        sources: Sources, origin: str,
+    ) -> None:  # fmt: skip
+        self._database = database
+        self._publisher = publisher
+        self._log = log
+        self._sealer = sealer
+        self._operator = operator
+        self._sources = sources
+        self._origin = origin
+
+    async def credit_view(
+        self, consumer: TenantId, consent: UUID, *, as_of: date | None = None, with_bundle: bool = True
+    ) -> CreditView:
+        """Read a borrower's loans across lenders. Raises Refused with the decision's reason, NotFound."""
+        row, artefact = await self._allowed(consumer, consent)
+        day = as_of or self._today()
+        subject = Subject(artefact.subject)
+        disclosed = await self._disclosed(subject, artefact, day)
+        lines = tuple(item.line for item in disclosed)
+        receipt, access = await self._record_access(artefact, lines)
+        bundle = b""
+        if with_bundle:
+            bundle = await self._bundle(row, artefact, day, disclosed, access)
+        return CreditView(
+            consent, artefact.detail, day, lines, sum(len(item.rows) for item in disclosed), bundle, receipt
+        )
+
+    async def own_lines(self, subject: Subject, *, as_of: date | None = None) -> list[Line]:
+        """Every loan of a borrower, for the borrower: no consent needed, nothing recorded."""
+        day = as_of or self._today()
+        async with self._database.reading(subject=subject) as connection:
+            rows = await loans_of_subject(connection, subject, VIEW_LINES_MAX)
+        return [_line(row, day) for row in rows]
+
+    async def accesses(self, subject: Subject, *, before: UUID = LAST_ID, limit: int) -> list[AccessSeen]:
+        """Who looked at a borrower's data, newest first."""
+        async with self._database.reading(subject=subject) as connection:
+            rows = await about_subject(connection, subject, "access", before=before, limit=limit)
+            entries = await _entries(connection, rows)
+        opened = await self._opened(rows)
+        return [
+            AccessSeen(row.id, attestation.body, row.batch_id, entries[row.tenant, row.batch_id].idx)
+            for row, attestation in opened
+            if isinstance(attestation.body, Access)
+        ]
+
+    async def lender_loans(self, tenant: TenantId, *, after: bytes, limit: int, as_of: date | None = None) -> list[Line]:
+        """A lender's own loans in the order of their references; ``after`` is exclusive."""
+        day = as_of or self._today()
+        async with self._database.reading(tenants=(tenant,)) as connection:
+            rows = await loans_of_tenant(connection, tenant, after, limit)
+        return [_line(row, day) for row in rows]
+
+    async def lender_loan(self, tenant: TenantId, account: AccountRef, *, as_of: date | None = None) -> Line:
+        """One loan on any day: for a day past, its events up to that day are folded again. Raises NotFound."""
+        day = as_of or self._today()
+        async with self._database.reading(tenants=(tenant,)) as connection:
+            row = (await read_loans(connection, [(tenant, account)])).get((tenant, account))
+            if row is None:
+                raise NotFound("loan_unknown", "no such loan")
+            if day >= self._today():
+                return _line(row, day)
+            chain = (await chains(connection, [_start(row)], VIEW_ATTESTATIONS_MAX))[0]
+        state: LoanState | None = None
+        for _, attestation in await self._opened(list(reversed(chain))):
+            if attestation.envelope.effective_date <= day:
+                state = fold(state, attestation.envelope, attestation.body)
+        if state is None:
+            raise NotFound("loan_unknown", "the loan did not exist on that day")
+        return line_of(state, lender=tenant, account=account, as_of=day)
+
+    # -- the parts of a credit view ---------------------------------------------------------------------------
+
+    async def _allowed(self, consumer: TenantId, consent: UUID) -> tuple[ConsentRow, Artefact]:
+        async with self._database.reading(tenants=(consumer,)) as connection:
+            row = await latest_consent(connection, consent)
+        if row is None:
+            raise NotFound("consent_unknown", "no such consent")
+        artefact = read_artefact(row.artefact)
+        use = Use(row.reads, None if row.last_read is None else UnixMillis(row.last_read))
+        decision = decide(
+            ConsentState(row.state), artefact, use, consumer=consumer, detail=artefact.detail, now=self._sources.now()
+        )
+        if not decision.allowed:
+            raise Refused(decision.reason, "the consent does not allow this read", path="consent")
+        return row, artefact
+
+    async def _disclosed(self, subject: Subject, artefact: Artefact, day: date) -> list[Disclosed]:
+        async with self._database.reading(subject=subject) as connection:
+            rows = await loans_of_subject(connection, subject, VIEW_LINES_MAX + 1)
+            if len(rows) > VIEW_LINES_MAX:
+                raise Refused("view_too_large", "the borrower has more loans than one view holds",
+                              advice="narrow the consent by provider or account")  # fmt: skip
+            shown = [(row, line) for row in rows if (line := apply_consent(_line(row, day), artefact)) is not None]
+            starts = [_start(row) for row, _ in shown]
+            wanted = artefact.detail != "PROFILE" and bool(starts)
+            found = await chains(connection, starts, VIEW_ATTESTATIONS_MAX + 1) if wanted else [[] for _ in shown]
+        if sum(map(len, found)) > VIEW_ATTESTATIONS_MAX:
+            raise Refused("view_too_large", "more attestations than one view holds",
+                          advice="ask for SUMMARY, or narrow the consent by date")  # fmt: skip
+        return [
+            await self._chosen(line, list(reversed(chain)), artefact)
+            for (_, line), chain in zip(shown, found, strict=True)
+        ]
+
+    async def _chosen(self, line: Line, rows: list[AttestationRow], artefact: Artefact) -> Disclosed:
+        """The attestations that the consent lets out with a line. Kinds that are never shown stay sealed."""
+        candidates = [row for row in rows if row.kind != "extension"]
+        opened = await self._opened(candidates)
+        events = [(row.kind, attestation.envelope.effective_date) for row, attestation in opened]
+        places, complete = chosen(artefact, events)
+        return Disclosed(line, [opened[place][0] for place in places], complete and bool(places))
+
+    async def _opened(self, rows: Sequence[AttestationRow]) -> list[tuple[AttestationRow, Attestation]]:
+        data = await self._sealer.open(rows)
+        return [(row, parse(found)) for row, found in zip(rows, data, strict=True) if found is not None]
+
+    async def _record_access(self, artefact: Artefact, lines: tuple[Line, ...]) -> tuple[Receipt, EvidenceRow]:
+        now = self._sources.now()
+        body = Access(
+            consent=artefact.consent, consent_version=artefact.version, consumer=artefact.consumer,
+            detail=artefact.detail, fields=artefact.fields, lines=len(lines), purpose=artefact.purpose.code,
+            read_at=now, request=self._sources.new_id(), view_hash=view_hash(lines),
+        )  # fmt: skip
+        draft = Draft(
+            kind="access", body=body, effective_date=self._today(), jurisdiction=artefact.jurisdiction,
+            legal_basis=artefact.legal_basis, subject=artefact.subject, role="borrower",
+        )  # fmt: skip
+        receipt, (access,) = await self._publisher.publish_own(
+            DEPLOYMENT, self._operator, [draft], tenants=(TenantId(artefact.consumer),)
+        )
+        return receipt, EvidenceRow(receipt.index, receipt.statement, 0, access.data, b"")
+
+    async def _bundle(
+        self, row: ConsentRow, artefact: Artefact, day: date, disclosed: list[Disclosed], access: EvidenceRow
+    ) -> bytes:
+        subject = Subject(artefact.subject)
+        async with self._database.reading(subject=subject) as connection:
+            consents = await about_subject(connection, subject, "consent", limit=VIEW_LINES_MAX)
+            keys = [key for key in await key_events(connection) if key.kind == "key"]
+            every = [*keys, *consents, *(stored for item in disclosed for stored in item.rows)]
+            entries = await _entries(connection, every)
+        about = [
+            stored for stored, attestation in await self._opened(list(reversed(consents)))
+            if isinstance(attestation.body, Consent) and attestation.body.consent == artefact.consent
+        ]  # fmt: skip
+        signers = {stored.tenant for item in disclosed for stored in item.rows}
+        named = [stored for stored, attestation in await self._opened(keys) if attestation.body.owner in signers]  # type: ignore[attr-defined]
+        used = {(stored.tenant, stored.batch_id) for stored in (*named, *about)}
+        used |= {(stored.tenant, stored.batch_id) for item in disclosed for stored in item.rows}
+        indexes = sorted({access.index, *(entries[key].idx for key in used)})
+        head = await self._log.head()
+        paths = await self._log.inclusions(indexes, head.size)
+        return build_bundle(
+            origin=self._origin, subject=subject, consumer=artefact.consumer,
+            consent=ConsentUsed(consent=artefact.consent, detail=artefact.detail, version=row.version), as_of=day,
+            checkpoint_note=self._log.signed(head),
+            lines=[
+                LineEvidence(item.line, await self._evidence(item.rows, entries), item.complete) for item in disclosed
+            ],
+            keys=await self._evidence(named, entries), consent_evidence=[*await self._evidence(about, entries), access],
+            log_paths=dict(zip(indexes, paths, strict=True)),
+        )  # fmt: skip
+
+    async def _evidence(
+        self, rows: Sequence[AttestationRow], entries: dict[tuple[TenantId, UUID], EntryRow]
+    ) -> list[EvidenceRow]:
+        found = []
+        for row, data in zip(rows, await self._sealer.open(rows), strict=True):
+            entry = entries[TenantId(row.tenant), row.batch_id]
+            if data is None:
+                raise InvariantBroken("evidence_erased", "an attestation was erased while it was read")
+            found.append(EvidenceRow(entry.idx, entry.statement, row.position, data, row.path))
+        return found
+
+    def _today(self) -> date:
+        return datetime.fromtimestamp(self._sources.now() / 1000, UTC).date()
+
+
+async def _entries(connection: object, rows: Sequence[AttestationRow]) -> dict[tuple[TenantId, UUID], EntryRow]:
+    keys = sorted({(TenantId(row.tenant), row.batch_id) for row in rows})
+    return await entries_by_batch(connection, [key[0] for key in keys], [key[1] for key in keys])
+
+
+def _start(row: LoanRow) -> tuple[TenantId, UUID, int]:
+    return TenantId(row.tenant), row.last_batch, row.last_position
+
+
+def _line(row: LoanRow, day: date) -> Line:
+    return line_of(decode_state(row.state), lender=row.tenant, account=row.account, as_of=day)
+
+

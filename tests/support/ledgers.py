@@ -1,0 +1,116 @@
+"""Running ledgers for tests: each over a database of its own on the session's PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from ledger.attestation.batch import Statement, sign_statement
+from ledger.attestation.credit_kinds import Agreement, Disbursement, Repayment
+from ledger.attestation.envelope import Attestation, compose
+from ledger.attestation.fields import Body
+from ledger.attestation.keys import PrivateKey
+from ledger.log.merkle import root_of
+from ledger.node.clock import Sources
+from ledger.node.keyring import Keyring, random_keyring
+from ledger.node.node import Node
+from ledger.store.embedded import EmbeddedPostgres
+from ledger.store.migrate import APP, AUDIT, migrate
+from ledger.store.tenant_rows import TenantRow
+from ledger.types import TenantId
+
+ORIGIN = "ledger.example/test"
+KEYRING = random_keyring()
+"""One keyring for the session: the database roles are the cluster's, and so are their passwords."""
+SOURCES = Sources()
+
+
+@dataclass
+class TestDatabase:
+    """A migrated database with the ways into it."""
+
+    __test__ = False
+    admin_dsn: str
+    app_dsn: str
+    audit_dsn: str
+
+
+@asynccontextmanager
+async def fresh_database(postgres: EmbeddedPostgres) -> AsyncIterator[TestDatabase]:
+    """A migrated database that is dropped afterwards."""
+    name = f"test_{os.urandom(6).hex()}"
+    server = await asyncpg.connect(postgres.admin_dsn())
+    await server.execute(f"CREATE DATABASE {name}")
+    app, audit = KEYRING.app_password.hex(), KEYRING.audit_password.hex()
+    admin_dsn = postgres.admin_dsn().replace("/postgres?", f"/{name}?")
+    try:
+        await migrate(admin_dsn, app_password=app, audit_password=audit)
+        yield TestDatabase(admin_dsn, postgres.dsn(APP, app, name), postgres.dsn(AUDIT, audit, name))
+    finally:
+        await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await server.close()
+
+
+@asynccontextmanager
+async def running_node(
+    database: TestDatabase, *, home: Path | None = None, keyring: Keyring = KEYRING, sources: Sources | None = None
+) -> AsyncIterator[Node]:
+    """A node over a test database."""
+    node = await Node.open(database.app_dsn, keyring, origin=ORIGIN, home=home, sources=sources)
+    try:
+        yield node
+    finally:
+        await node.close()
+
+
+class Lender:
+    """A lender with a key of its own, which signs batches the way a real one does."""
+
+    def __init__(self, name: str, alg: str = "EdDSA") -> None:
+        self.name = TenantId(name)
+        self.key = PrivateKey.from_random(alg, os.urandom(32))
+
+    async def enrol(self, node: Node) -> Lender:
+        """Let the lender take part."""
+        row = TenantRow(self.name, self.name.title(), "lender", "KE")
+        await node.authority.enrol_tenant(row, self.key.public_jwk())
+        return self
+
+    def attest(self, kind: str, body: Body, **fields: Any) -> Attestation:
+        """One attestation; account and subject are random unless given."""
+        whole: dict[str, Any] = {
+            "account": os.urandom(32), "effective_date": date(2026, 1, 31), "id": SOURCES.new_id(),
+            "jurisdiction": "KE", "kind": kind, "legal_basis": "contract", "reported_at": SOURCES.now(),
+            "role": "borrower", "salt": os.urandom(16), "subject": os.urandom(32), "tenant": self.name,
+        }  # fmt: skip
+        return compose(whole | fields, body)
+
+    def batch(self, attestations: Sequence[Attestation], batch_id: UUID | None = None) -> tuple[bytes, bytes]:
+        """(signed statement, NDJSON body)."""
+        statement = Statement(
+            batch=batch_id or SOURCES.new_id(), count=len(attestations), ledger=ORIGIN,
+            root=root_of([a.commitment for a in attestations]), tenant=self.name, time=SOURCES.now(),
+        )  # fmt: skip
+        return sign_statement(statement, self.key), b"".join(a.data + b"\n" for a in attestations)
+
+    def new_loan(self, amount: int = 100_000, **fields: Any) -> list[Attestation]:
+        """Agreement and disbursement of one new loan."""
+        where = {"account": os.urandom(32), "subject": os.urandom(32)} | fields
+        return [
+            self.attest("agreement", Agreement(currency="KES", portfolio_type="instalment", principal=amount), **where),
+            self.attest("disbursement", Disbursement(amount=amount, currency="KES", tranche=1), **where),
+        ]
+
+    def repayment(self, loan: Sequence[Attestation], amount: int = 1_000, **fields: Any) -> Attestation:
+        """A repayment of a loan made by :meth:`new_loan`."""
+        envelope = loan[0].envelope
+        where = {"account": envelope.account, "subject": envelope.subject} | fields
+        return self.attest("repayment", Repayment(amount=amount, channel="mobile", currency="KES"), **where)

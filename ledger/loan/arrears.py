@@ -51,10 +51,8 @@ def arrears(state: LoanState, as_of: date) -> Arrears:
     if state.stage not in _COUNTING:
         return Arrears(as_of, 0, 0, None, 0)
     last_counted = as_of if state.charged_off is None else min(as_of, state.charged_off)
-    if state.schedule:
-        since, amount = oldest_unmet(state, last_counted)
-    else:
-        since, amount = state.since, state.past_due
+    by_books = state.since, state.past_due
+    since, amount = oldest_unmet(state, last_counted) if state.schedule else by_books
     if since is None or since >= last_counted:
         return Arrears(as_of, 0, 0, None, amount)
     days = (last_counted - since).days

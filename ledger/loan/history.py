@@ -17,7 +17,7 @@ from ledger.limits import HISTORY_MONTHS
 
 ALPHABET: Final = "0123456BDEGHJKLZ"
 GRID_MONTHS_MAX: Final = 84
-"""Months kept in a loan's projection: seven years, the longest retention of the packs. Older ones stay on the ledger."""
+"""Months kept in a loan's projection: seven years, the longest retention of the packs. Older ones stay on the log."""
 
 _BY_STATUS: Final = {
     "charged_off": "L", "collection": "G", "foreclosed": "H", "surrendered": "J", "repossessed": "K", "closed": "E",

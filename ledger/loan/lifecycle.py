@@ -55,7 +55,7 @@ class Event(StrEnum):
     REPAYMENT_CLEARING = "repayment_clearing"
     REPAYMENT_EXCEEDING = "repayment_exceeding"
     REVERSAL = "reversal"
-    STANDING = "standing"  # delinquency, default, cure, charge_off: beside the stage
+    STANDING = "standing"  # delinquency, default, cure, charge_off, waiver: beside the stage
     RECOVERY = "recovery"
     CLOSURE_PAID = "closure_paid"
     CLOSURE_SHORT = "closure_short"

@@ -108,7 +108,10 @@ def fold(state: LoanState | None, envelope: Envelope, body: Body) -> LoanState:
     _same_loan(before, envelope, body)
     changes = _CHANGES[envelope.kind](before, envelope, body)
     event = changes.pop("event", None) or _EVENTS.get(envelope.kind, Event.RECORD)
-    changes["stage"] = next_stage(Stage(before.stage), event).value
+    stage = next_stage(Stage(before.stage), event)
+    if stage is Stage.ACTIVE:
+        changes["closed"] = None  # a reversal or a late charge opens a paid loan again
+    changes["stage"] = stage.value
     changes["events"] = before.events + 1
     if not before.subject:
         changes["subject"] = envelope.subject
@@ -200,7 +203,6 @@ def _reversal(before: LoanState, envelope: Envelope, body: credit.Reversal) -> C
         "paid": before.paid - body.amount,
         "balance": _moved(before.balance, body.amount),
         "past_due": _moved(before.past_due, body.amount),
-        "closed": None,
     }
 
 
@@ -291,7 +293,7 @@ _EVENTS: Final = {
     "application": Event.APPLICATION, "agreement": Event.AGREEMENT, "disbursement": Event.DISBURSEMENT,
     "status_snapshot": Event.SNAPSHOT, "schedule": Event.TERMS, "restructure": Event.TERMS,
     "collateral": Event.TERMS, "guarantee": Event.TERMS, "pause": Event.TERMS, "resume": Event.TERMS,
-    "charge": Event.CHARGE, "waiver": Event.CHARGE, "reversal": Event.REVERSAL, "delinquency": Event.STANDING,
+    "charge": Event.CHARGE, "waiver": Event.STANDING, "reversal": Event.REVERSAL, "delinquency": Event.STANDING,
     "default": Event.STANDING, "cure": Event.STANDING, "charge_off": Event.STANDING, "recovery": Event.RECOVERY,
     "transfer": Event.TRANSFER,
 }  # fmt: skip

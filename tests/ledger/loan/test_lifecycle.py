@@ -1,0 +1,52 @@
+"""The transition table is total: each pair is listed, or refused with a code."""
+
+from __future__ import annotations
+
+import pytest
+
+from ledger.errors import Refused
+from ledger.loan.lifecycle import TRANSITIONS, Event, Stage, next_stage
+
+
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("event", Event)
+def test_every_pair_of_stage_and_event_is_answered(stage: Stage, event: Event) -> None:
+    expected = TRANSITIONS.get((stage, event))
+    if expected is not None:
+        assert next_stage(stage, event) is expected
+        return
+    with pytest.raises(Refused) as caught:
+        next_stage(stage, event)
+    assert (caught.value.code, caught.value.path) == ("transition_refused", "$.kind")
+
+
+def test_the_table_has_the_number_of_pairs_that_the_documents_draw() -> None:
+    assert len(TRANSITIONS) == 62
+
+
+def test_every_stage_but_new_can_be_reached_from_new() -> None:
+    reached = {Stage.NEW}
+    while True:
+        more = {after for (before, _), after in TRANSITIONS.items() if before in reached} - reached
+        if not more:
+            break
+        reached |= more
+    assert reached == set(Stage)
+
+
+def test_a_charge_off_is_accounting_and_a_write_off_closes() -> None:
+    assert next_stage(Stage.ACTIVE, Event.STANDING) is Stage.ACTIVE
+    assert next_stage(Stage.ACTIVE, Event.CLOSURE_WRITTEN_OFF) is Stage.WRITTEN_OFF
+
+
+def test_events_about_the_record_never_move_a_stage() -> None:
+    moved = {after for (before, event), after in TRANSITIONS.items() if event is Event.RECORD and before is not after}
+    assert moved == set()
+    assert (Stage.NEW, Event.RECORD) not in TRANSITIONS
+
+
+def test_nothing_happens_to_a_loan_that_was_never_agreed() -> None:
+    allowed = {event for (stage, event) in TRANSITIONS if stage is Stage.NEW}
+    assert allowed == {Event.APPLICATION, Event.AGREEMENT}
+    for ended in (Stage.DECLINED, Stage.WITHDRAWN, Stage.CANCELLED):
+        assert {event for (stage, event) in TRANSITIONS if stage is ended} == {Event.RECORD}

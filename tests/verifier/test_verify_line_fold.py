@@ -1,0 +1,42 @@
+"""Two programs, one format: the verifier's own fold agrees with the ledger's on every life of a loan."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import timedelta
+from random import Random
+
+import msgspec
+import pytest
+
+from ledger.loan.state import FOLDED_KINDS
+from ledger.view.credit_view import line_of
+from tests.verifier.random_loans import ACCOUNT, FIRST_DAY, random_life
+from verifier.tallystick_verify import figures
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_both_folds_give_the_same_figures_for_random_lives_of_a_loan(seed: int) -> None:
+    random = Random(seed)
+    for _ in range(40):
+        life, state = random_life(random, random.randrange(1, 40))
+        if state is None:
+            continue
+        as_of = FIRST_DAY + timedelta(days=random.randrange(3_300))
+        ours = json.loads(msgspec.json.encode(line_of(state, lender="acacia", account=ACCOUNT, as_of=as_of)))
+        theirs = figures([json.loads(attestation.data) for attestation in life], as_of)
+        known = {name: value for name, value in theirs.items() if value is not None}
+        kinds = [(a.envelope.kind, a.envelope.effective_date.isoformat(), a.body) for a in life]
+        assert known == {name: ours[name] for name in ours if name not in ("account", "lender")}, kinds
+
+
+def test_the_random_lives_reach_every_kind_and_most_stages() -> None:
+    random, kinds, stages = Random(99), Counter[str](), set[str]()
+    for _ in range(400):
+        life, state = random_life(random, 25)
+        kinds.update(attestation.envelope.kind for attestation in life)
+        if state is not None:
+            stages.add(state.stage)
+    assert set(kinds) == FOLDED_KINDS - {"extension"}
+    assert len(stages) >= 12

@@ -58,6 +58,9 @@ RSA_BITS_MAX: Final = 8_192
 QUERY_CHARS_MAX: Final = 16 * 1024
 """Text of one document; a thousand tokens with long names and comments."""
 
+QUERY_DIGITS_MAX: Final = 400
+"""Digits in a row in a document: the largest double has 309, and Python refuses to read 4,300 of them."""
+
 JSON_DEPTH_MAX: Final = 16
 """Nesting of variables and extensions; our deepest input has five levels."""
 

@@ -216,6 +216,15 @@ def bearer_token(authorization: Iterable[str]) -> str | None:
     return found[1]
 
 
+async def principal_of(authorization: Iterable[str], verifier: TokenVerifier) -> Principal | None:
+    """The caller of a request, from its Authorization header lines; None without any. Raises as ``verify`` does.
+
+    A token anywhere else (address, body, cookie) is never looked at.
+    """
+    token = bearer_token(authorization)
+    return None if token is None else await verifier.verify(token)
+
+
 def _take_apart(token: str) -> _Parts:
     parts = token.split(".")
     if len(parts) != 3:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hmac import HMAC
 
 from api.auth.jwks import VerificationKey
 from api.auth.permissions import Role
-from api.auth.tokens import FixedIssuers, IssuerConfig, Principal, TokenVerifier, bearer_token
+from api.auth.tokens import FixedIssuers, IssuerConfig, Principal, TokenVerifier, bearer_token, principal_of
 from ledger.errors import InvalidInput, Untrusted
 from ledger.signatures import P256_N
 from ledger.types import UnixMillis
@@ -378,3 +378,10 @@ def test_the_bearer_token_is_read_from_one_header_line() -> None:
 def test_anything_but_one_bearer_token_is_refused(lines: list[str]) -> None:
     with pytest.raises(Untrusted, match="token_scheme"):
         bearer_token(lines)
+
+
+async def test_a_request_without_the_header_has_no_principal_and_one_with_it_has(verifier: TokenVerifier) -> None:
+    assert await principal_of([], verifier) is None
+    principal = await principal_of([f"Bearer {token()}"], verifier)
+    assert principal is not None
+    assert principal.token_id == "t-1"

@@ -80,7 +80,7 @@ def test_a_lifetime_has_bounds(lifetime_s: int) -> None:
 
 
 def test_it_publishes_no_private_member() -> None:
-    assert list(read_jwks(issuer().jwks()).values())[0].alg == "EdDSA"
+    assert next(iter(read_jwks(issuer().jwks()).values())).alg == "EdDSA"
 
 
 async def ask(
@@ -118,7 +118,6 @@ async def test_web_pages_and_other_machines_get_nothing(how: dict[str, Any], sta
 @pytest.mark.parametrize(
     "body",
     [
-        None,
         [],
         7,
         {},

@@ -105,6 +105,7 @@ class _Exchange:
         self._waited_s = 0.0
         self._body_ended = False
         self._started = False
+        self._ended = False
         self._refusal: TallystickError | None = None
 
     async def run(self) -> None:
@@ -117,7 +118,8 @@ class _Exchange:
             return
         except Exception as error:
             failure = self._refusal or error
-        if failure is None:
+        # Starlette answers an error by its own handler and then raises it again: that answer is whole.
+        if failure is None or self._ended:
             return
         if self._started:
             note(failure, self._id)
@@ -151,6 +153,7 @@ class _Exchange:
             self._started = True
             message = {**message, "headers": _with_security_headers(message.get("headers", ()), self._id)}
         await self._send(message)
+        self._ended = message["type"] == "http.response.body" and not message.get("more_body", False)
 
     async def _receive_in_time(self) -> Message:
         clock = asyncio.get_running_loop().time

@@ -8,12 +8,19 @@ import logging
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
 from starlette.types import Message, Receive, Scope, Send
 
+from api.graphql.http_view import make_view
+from api.http.errors import problem_handlers
 from api.http.guards import BodyLimit, guarded
 from ledger.errors import Unavailable
+from tests.api.graphql.sample_schema import Context, sample_schema
 
-LIMITS = [BodyLimit("/big", 1_000), BodyLimit("/slow", 100, 0.05), BodyLimit("", 10)]
+LIMITS = [BodyLimit("/big", 1_000), BodyLimit("/slow", 100, 0.05), BodyLimit("/graphql", 100), BodyLimit("", 10)]
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -205,3 +212,48 @@ async def test_websockets_are_refused_and_lifespan_passes() -> None:
     await guarded(app)({"type": "websocket"}, receive, send)
     await guarded(app)({"type": "lifespan"}, receive, send)
     assert (sent, seen) == ([{"type": "websocket.close", "code": 1008}], ["lifespan"])
+
+
+async def fail(request: Request) -> Response:
+    raise KeyError("canary-4711")
+
+
+async def slow_down(request: Request) -> Response:
+    raise Unavailable("queue_full", "the queue is full")
+
+
+STARLETTE = Starlette(
+    routes=[Route("/", fail, methods=["POST"]), Route("/full", slow_down, methods=["POST"]), Route("/get", fail)],
+    exception_handlers=problem_handlers(),
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/", 500, "internal"),
+        ("/full", 503, "queue_full"),
+        ("/no", 404, "route_unknown"),
+        ("/get", 405, "method_not_allowed"),
+    ],
+)
+async def test_a_starlette_application_answers_in_the_same_form_and_once(
+    path: str, status: int, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        answer = await call(STARLETTE, path=path)
+    assert (answer.status, answer.code) == (status, code)
+    assert json.loads(answer.body)["id"] == "id1"
+    assert len(caplog.records) == 1
+    assert "canary" not in caplog.text
+
+
+async def test_the_graphql_view_is_an_endpoint_of_a_route() -> None:
+    app = Router([Route("/graphql", make_view(sample_schema(), anonymous))])
+    headers = [(b"content-type", b"application/json")]
+    answer = await call(app, path="/graphql", headers=headers, chunks=[b'{"query":', b'"{n{a}}"}'])
+    assert (answer.status, answer.body) == (200, b'{"data":{"n":{"a":1}}}')
+
+
+async def anonymous(request: Request) -> Context:
+    return Context(None)

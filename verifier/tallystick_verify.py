@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 SIZE_MAX = 64 * 1024 * 1024  # bytes
 VIEW = ["format", "checkpoint", "batches", "attestations", "keys", "signatures", "nothing left over", "reading"]
-INCLUSION = ["format", "checkpoint", "statement"]
+SHORT = ["format", "checkpoint", "statement"]
 TERMS = ["frequency", "instalments", "limit", "portfolioType", "principal", "product", "ratePpm"]
 OTHERS = ["closed", "collateral", "currency", "lastPaid", "opened", "scheduled", "status"]
 SOFT = {"balance", "delinquentDays", "dpd", "flags", "history", "historyFrom", "lastPaid", "pastDue", "scheduled",
@@ -73,9 +73,8 @@ def exact(value: Any, names: str) -> list[Any]:
     return [value[name] for name in names.split()]
 
 def pick(items: list[Any], indexes: list[int], used: list[int]) -> list[Any]:
-    well_formed = isinstance(indexes, list) and all(type(at) is int and 0 <= at < len(items) for at in indexes)
-    need(well_formed, "an index that points nowhere")
     used += indexes
+    need(type(indexes) is list and all(type(at) is int and 0 <= at < len(items) for at in indexes), "no such place")
     return [items[at] for at in indexes]
 
 def unbase64(text: str, size: int | None = None, url: bool = False) -> bytes:
@@ -266,8 +265,8 @@ def check_reading(document: Any, evidence: list[Any], operator: str) -> tuple[bo
         return None, "stated only: no access record proves reader, consent and that no figure was left out"
     body = records[0].said["body"]
     shown = sha(dump([line["figures"] for line in document["lines"]]))
-    facts = [body["consumer"], body.get("consentVersion"), body["detail"], body["lines"]]
-    same = dump(facts) == dump([document["consumer"], version, detail, len(document["lines"])])
+    facts = dump([body["consumer"], body.get("consentVersion"), body["detail"], body["lines"]])
+    same = facts == dump([document["consumer"], version, detail, len(document["lines"])])
     need(same and unbase64(body["viewHash"]) == shown, "the access record names another view")
     earlier = [step for at, step in steps if at < records[0].at]
     need(not earlier or earlier[-1] in ("granted", "resumed"), "the consent was not in force when it was read")
@@ -297,13 +296,12 @@ def check_view(document: Any, trust: SimpleNamespace | None) -> Iterator[tuple[b
     places = list[int]()
     named = pick(evidence, keys, places)
     operator = trust.tenant if trust else named[0].said["tenant"] if named else ""
-    sayers = {(row.said["kind"], row.said["tenant"]) for row in named}
-    need(sayers <= {("key", operator)}, "not a key of the operator's naming")
+    key_facts, said_by = [row.said["body"] for row in named], {(key.said["kind"], key.said["tenant"]) for key in named}
+    need(said_by <= {("key", operator)}, "not a key of the operator's naming")
     need(not trust or all(row.batch.by(trust.key) for row in named), "a key that the operator did not sign for")
     yield bool(trust) or None, f"{len(named)} keys named by {operator}" + ("" if trust else ", whose own is not known")
     for index, batch in batches:
-        facts = [row.said["body"] for row in named]
-        facts = [fact for fact in facts if (fact["owner"], fact["kid"]) == (batch.tenant, batch.kid)]
+        facts = [fact for fact in key_facts if (fact["owner"], fact["kid"]) == (batch.tenant, batch.kid)]
         ends = [fact[end] for fact in facts for end in ("notAfter", "compromisedFrom") if end in fact]
         by_operator = batch.tenant == operator and (not trust or batch.by(trust.key))
         good = all(fact["alg"] == batch.alg and batch.by(unbase64(fact["publicKey"])) for fact in facts)
@@ -315,10 +313,8 @@ def check_view(document: Any, trust: SimpleNamespace | None) -> Iterator[tuple[b
     consent_places, line_places = document["consent"]["evidence"], [at for line in lines for at in line["evidence"]]
     pick(evidence, [*consent_places, *line_places], places)
     need(sorted(places) == list(range(len(rows))), "an attestation that is used twice, or not at all")
-    unused = set(range(len(nodes))) - set(in_paths) or set(range(len(entries))) - set(in_rows)
-    need(not unused, "an unused hash or batch")
-    twice = len(set(nodes)) < len(nodes) or len({index for index, _ in batches}) < len(batches)
-    need(not twice, "a hash or batch twice")
+    need((len(set(in_paths)), len(set(in_rows))) == (len(nodes), len(entries)), "a hash or batch that is not used")
+    need((len(set(nodes)), len(dict(batches))) == (len(nodes), len(batches)), "a hash or batch twice")
     yield True, "every hash, batch and attestation is used"
     yield attempt(check_reading, document, evidence, operator)  # from here on, a cross does not stop the rest
     for line in lines:
@@ -353,9 +349,8 @@ def from_tlog_proof(data: bytes) -> dict[str, Any]:
     statement = unbase64(extra[6:]).decode()
     return {"checkpoint": note, "format": form, "index": index, "ledger": origin, "path": path, "statement": statement}
 
-FORMATS: dict[str, tuple[Callable[[Any, Any], Iterator[tuple[bool | None, str]]], list[str]]] = {
-    "tallystick-view/1": (check_view, VIEW), "tallystick-receipt/1": (check_inclusion, INCLUSION),
-    "c2sp.org/tlog-proof@v1": (check_inclusion, INCLUSION)}
+FORMATS: dict[str, Any] = {"tallystick-view/1": (check_view, VIEW), "c2sp.org/tlog-proof@v1": (check_inclusion, SHORT),
+                           "tallystick-receipt/1": (check_inclusion, SHORT)}
 
 def verify_document(data: bytes, trust: dict[str, Any] | None) -> Report:
     """Check any of the three forms; never raises for what it is given."""

@@ -127,9 +127,8 @@ class Scribe:
         self._id_head = f"{moment[:8]}-{moment[8:]}-7"
         self._secret = hmac.digest(job.secret, _ID_DOMAIN + job.tenant.encode() + job.import_id.bytes, "sha256")
         self._tail = f'","schema":1,"subject":"%s","tenant":"{job.tenant}"}}\n'
-        self._middle = (
-            f'","jurisdiction":"{job.jurisdiction}","kind":"%s","legalBasis":"{job.legal_basis}","reportedAt":'
-        )
+        said = f'"legalBasis":"{job.legal_basis}","reportedAt":{job.started_ms},"role":"'
+        self._middle = f'","jurisdiction":"{job.jurisdiction}","kind":"%s",{said}'
         self._month_body = lru_cache(maxsize=64)(self._text_of)
 
     def record(self, line: Line, claims: Iterable[Claim], subject: bytes) -> Published:
@@ -171,11 +170,8 @@ class Scribe:
             salt = _base64(salts[SALT_BYTES * n : SALT_BYTES * n + SALT_BYTES])
             identifier = self._id(number << _COUNTER_BITS | n, int.from_bytes(tails[5 * n : 5 * n + 5]))
             middle = self._middle % kind
-            lines.append(
-                f'{head}{text},"effectiveDate":"{_iso(day)}","id":"{identifier}{middle}{role}","salt":"{salt}{tail}'.encode(
-                    "ascii"
-                )
-            )
+            begun = f'{head}{text},"effectiveDate":"{_iso(day)}","id":"{identifier}'
+            lines.append(f'{begun}{middle}{role}","salt":"{salt}{tail}'.encode("ascii"))
         return lines
 
     def _id(self, counter: int, random: int) -> str:

@@ -41,10 +41,12 @@ class Checkpointer:
         self._task: asyncio.Task[None] | None = None
         self.published = b""
 
+    async def compare(self) -> None:
+        """Compare the head with what was published, before anything is signed; freezes signing when it is behind."""
+        self._log.frozen = await self._rollback_found(await self._log.head())
+
     async def start(self) -> None:
-        """Compare the head with what was published, then publish it and go on doing so."""
-        head = await self._log.head()
-        self._log.frozen = await self._rollback_found(head)
+        """Publish the head, unless signing is frozen, and go on doing so."""
         if not self._log.frozen:
             await self.publish()
         self._task = asyncio.create_task(self._run())

@@ -72,6 +72,7 @@ class Pending:
     effect: Effect | None = None
     voids_caches: bool = False
     chain: list[Place | None] = field(default_factory=list)
+    answered: bool = False
 
     @property
     def key(self) -> tuple[TenantId, UUID]:
@@ -80,11 +81,13 @@ class Pending:
 
     def fail(self, error: BaseException) -> None:
         """Answer with an error, if anybody still waits."""
+        self.answered = True
         if not self.future.done():
             self.future.set_exception(error)
 
     def succeed(self, committed: Committed) -> None:
         """Answer, if anybody still waits."""
+        self.answered = True
         if not self.future.done():
             self.future.set_result(committed)
 
@@ -103,6 +106,15 @@ class _Moved(Exception):
 
 class _Unknown(Exception):
     """COMMIT was sent and its outcome is not known."""
+
+
+class _BatchRefused(Exception):
+    """One batch, or what belongs to its transaction, is refused: it fails alone."""
+
+    def __init__(self, pending: Pending, error: TallystickError) -> None:
+        super().__init__(error.code)
+        self.pending = pending
+        self.error = error
 
 
 class Committer:
@@ -125,14 +137,15 @@ class Committer:
         """Commit a group; every member is answered, with a result or an error, when this returns."""
         try:
             for _ in range(COMMIT_RETRIES_MAX):
-                group = await self._attempt(group)
+                group = [pending for pending in await self._attempt(group) if not pending.answered]
                 if not group:
                     return
             raise Unavailable("ledger_contended", "other processes kept committing first", retry_after_s=1)
         except TallystickError as error:
+            self._drop_connection()  # a transaction may be open on it
             for pending in group:
                 pending.fail(error)
-        except (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError) as error:
+        except Exception as error:  # also the driver's InternalClientError, when a server dies in mid-answer
             self._drop_connection()
             for pending in group:
                 pending.fail(Unavailable("database_failed", f"the database failed ({type(error).__name__})"))
@@ -154,9 +167,13 @@ class Committer:
         except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
             await self._roll_back(reload=True)
             return group
+        except _BatchRefused as refused:
+            await self._roll_back(reload=False)
+            refused.pending.fail(refused.error)
+            return [pending for pending in group if pending is not refused.pending]
         except _Unknown:
             self._drop_connection()
-            return await self._sort_out(group)
+            return await self._look_up(group)
         except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
             # Before COMMIT was sent nothing of the group can be there, so trying again is safe.
             self._drop_connection()
@@ -178,37 +195,46 @@ class Committer:
     async def _transaction(self, connection: Any, group: list[Pending]) -> None:
         tenants = {tenant for pending in group for tenant in (pending.key[0], *pending.tenants)}
         await begin(connection, tenants=sorted(tenants))
-        accepted = await self._project(connection, group)
+        accepted, refused = await self._project(connection, group)
         if not accepted:
             await connection.execute("ROLLBACK")
+            _refuse(refused)
             return
         await _insert_rows(connection, accepted)
         for pending in accepted:
             if pending.effect is not None:
-                await pending.effect(connection)
+                try:
+                    await pending.effect(connection)
+                except TallystickError as error:
+                    raise _BatchRefused(pending, error) from None
             if pending.idempotency is not None and not await insert_idempotency(connection, pending.idempotency):
                 raise asyncpg.UniqueViolationError("idempotency key")
         async with self._keeper.turn:
             head, edge, entries, closed = await self._advance(connection, accepted)
             await self._send_commit(connection)
             self._keeper.adopt(head, edge)
+        _refuse(refused)
         for pending, entry in zip(accepted, entries, strict=True):
             pending.succeed(Committed(entry, head, tuple(edge.path(entry.idx, closed))))
 
-    async def _project(self, connection: Any, group: list[Pending]) -> list[Pending]:
-        """Fold the group over what is stored; batches that are refused are answered and left out."""
+    async def _project(self, connection: Any, group: list[Pending]) -> tuple[list[Pending], list[_BatchRefused]]:
+        """Fold the group over what is stored; gives what is accepted and what is refused, which is answered only once
+        the state that it was refused in is committed."""
         keys: set[LoanKey] = set().union(*(loan_keys(pending.batch) for pending in group))
         consents: set[UUID] = set().union(*(consent_ids(pending.batch) for pending in group))
         loans = await read_loans(connection, sorted(keys)) if keys else {}  # type: ignore[arg-type]
         locked = await lock_consents(connection, sorted(consents)) if consents else {}
         projection = Projection(loans, locked)
-        accepted, now = [], self._sources.now()
+        accepted: list[Pending] = []
+        refused: list[_BatchRefused] = []
+        now = self._sources.now()
         for pending in group:
             try:
                 pending.chain = projection.apply(pending.batch, now)
                 accepted.append(pending)
             except TallystickError as error:
-                await self._answer_refused(connection, pending, error)
+                await self._ensure_new(connection, pending, accepted)
+                refused.append(_BatchRefused(pending, error))
         changed, fresh = projection.changed_loans(), projection.new_loans()
         if changed and not await update_loans(connection, changed):
             raise _Moved
@@ -218,14 +244,13 @@ class Committer:
             await insert_consent(connection, row)
         for row in projection.changed_consents():
             await update_consent(connection, row)
-        return accepted
+        return accepted, refused
 
-    async def _answer_refused(self, connection: Any, pending: Pending, error: TallystickError) -> None:
-        """A batch that does not fold: perhaps because it is there already."""
+    async def _ensure_new(self, connection: Any, pending: Pending, accepted: list[Pending]) -> None:
+        """A batch that does not fold: perhaps because it is there already, or twice in the group."""
         known = await entries_by_batch(connection, [pending.key[0]], [pending.key[1]])
-        if pending.key in known:
+        if pending.key in known or any(pending.key == other.key for other in accepted):
             raise asyncpg.UniqueViolationError("batch") from None
-        pending.fail(error)
 
     async def _advance(
         self, connection: Any, accepted: list[Pending]
@@ -237,15 +262,15 @@ class Committer:
         now = UnixMillis(max(self._sources.now(), before.committed_at + 1))
         entries = [_entry(pending, EntryIndex(before.size + at), now) for at, pending in enumerate(accepted)]
         full = edge.append_many(entry.leaf_hash for entry in entries)
-        voids = any(pending.voids_caches for pending in accepted)
+        voids = sum(pending.voids_caches for pending in accepted)
         after = Head(before.origin, edge.size, edge.root(), edge.frontier().encode(), before.epoch, now)
         if not await advance(connection, before, after, entries):
             raise _Moved
         if full:
             await insert_tiles(connection, full)
         if voids:
-            await bump_epoch(connection)
-            after = Head(after.origin, after.size, after.root, after.frontier, before.epoch + 1, now)
+            await bump_epoch(connection, voids)
+            after = Head(after.origin, after.size, after.root, after.frontier, before.epoch + voids, now)
         return after, edge, entries, dict(full)
 
     async def _send_commit(self, connection: Any) -> None:
@@ -259,11 +284,10 @@ class Committer:
 
     async def _sort_out(self, group: list[Pending]) -> list[Pending]:
         """After a unique violation or an unknown outcome: answer what is there, find what conflicts, keep the rest."""
-        connection = await self._connected()
-        await acknowledge(connection)
         tenants = {tenant for pending in group for tenant in (pending.key[0], *pending.tenants)}
         async with self._database.reading(tenants=sorted(tenants)) as reading:
             known = await entries_by_batch(reading, [p.key[0] for p in group], [p.key[1] for p in group])
+            await self._acknowledged()
             async with self._keeper.turn:
                 await self._reload(reading)
             rest = []
@@ -277,6 +301,25 @@ class Committer:
                     pending.fail(Conflict("batch_differs", "this batch id was used for another statement", path="$.batch"))
             clear = [pending for pending in rest if not await self._repeats(reading, pending)]
         return await self._one_by_one(clear) if len(clear) == len(group) > 1 else clear
+
+    async def _look_up(self, group: list[Pending]) -> list[Pending]:
+        """After a COMMIT of unknown outcome. When that cannot be looked up either, the answer says so."""
+        try:
+            return await self._sort_out(group)
+        except (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresError, Unavailable):
+            self._drop_connection()
+            for pending in group:
+                pending.fail(Unavailable(
+                    "outcome_unknown", "the batch may be stored or not: the database went away",
+                    advice="send the same batch again: it is stored once, and answered",
+                ))  # fmt: skip
+            return []
+
+    async def _acknowledged(self) -> None:
+        """A durable commit after what was just read: only now may it be told to anybody."""
+        await acknowledge(await self._connected())
+        if self._doubtful:
+            raise Unavailable("commit_doubtful", "the standbys do not confirm what is committed")
 
     async def _one_by_one(self, group: list[Pending]) -> list[Pending]:
         """Nobody is known to be at fault, yet together they clash: commit each alone."""
@@ -335,6 +378,11 @@ def _entry(pending: Pending, idx: EntryIndex, now: UnixMillis) -> EntryRow:
         idx, TenantId(statement.tenant), statement.batch, pending.batch.leaf, pending.batch.token, statement.root,
         statement.count, pending.stored_digest, now,
     )  # fmt: skip
+
+
+def _refuse(refused: list[_BatchRefused]) -> None:
+    for each in refused:
+        each.pending.fail(each.error)
 
 
 async def _key_taken(connection: Connection, row: IdempotencyRow | None) -> bool:

@@ -28,7 +28,7 @@ from ledger.consent.artefact import (
     read_artefact,
     step_payload,
 )
-from ledger.errors import InvalidInput, NotFound
+from ledger.errors import Conflict, InvalidInput, NotFound
 from ledger.node.clock import Sources
 from ledger.node.idempotent import Request, earlier_answer, record_of
 from ledger.node.participants import DEPLOYMENT
@@ -69,6 +69,7 @@ class Consents:
         for provider in artefact.providers:
             participants.tenant(provider)
         check_artefact(artefact, self._sources.now())
+        await self._ensure_own_id(artefact)
         body = Consent(
             artefact=artefact, consent=artefact.consent, signed_by="consumer", step="requested", version=artefact.version
         )
@@ -112,6 +113,13 @@ class Consents:
         """What a consumer asked for, newest first."""
         async with self._database.reading(tenants=(consumer,)) as connection:
             return await consents_of_consumer(connection, consumer, before, limit)
+
+    async def _ensure_own_id(self, artefact: Artefact) -> None:
+        """A borrower's consent ids name one consumer each, else a revoke could be led to another's consent."""
+        async with self._database.reading(subject=Subject(artefact.subject)) as connection:
+            known = await latest_consent(connection, artefact.consent)
+        if known is not None and known.tenant != artefact.consumer:
+            raise Conflict("consent_exists", "this consent id is taken", path="$.consent", advice="choose a fresh UUIDv7")
 
     def _signed(self, artefact: Artefact, step: str, capture: Capture, own: OwnSignature | None) -> Consent:
         now = self._sources.now()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from ledger.errors import InvalidInput, NotFound
+from ledger.errors import InvalidInput, NotFound, Unavailable
 from ledger.limits import TILES_CACHED_MAX
 from ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from ledger.log.note import NoteSigner
@@ -52,7 +52,7 @@ class LogReader:
         note = self._signed.get(head.size)
         if note is None:
             if self.frozen:
-                raise NotFound("signing_frozen", self.frozen, advice="run './tallystick fsck'")
+                raise Unavailable("signing_frozen", self.frozen, advice="run './tallystick fsck'")
             note = sign_checkpoint(Checkpoint(self._origin, head.size, head.root), self._signer)
             self._signed[head.size] = note
             if len(self._signed) > SIGNED_CACHED_MAX:

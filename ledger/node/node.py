@@ -4,8 +4,8 @@
     receipt = await node.publisher.publish(...)
     await node.close()
 
-Order of the start: connect and refuse an unfit role; load the head and verify the right edge; begin to commit; found
-the deployment's tenant if this is the first start; compare with what was published, then sign and publish.
+Order of the start: connect and refuse an unfit role; load the head and verify the right edge; begin to commit; compare
+with what was published; found the deployment's tenant if this is the first start; then sign and publish.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class Node:
                 KeyedPseudonyms(keyring.pseudonym), clock, sealer, keyring,
             )  # fmt: skip
             await publisher.start()
-            await node.authority.found()
+            await node.checkpointer.compare()
+            if not log.frozen:
+                await node.authority.found()
             await node.checkpointer.start()
         except BaseException:
             await database.close()

@@ -9,6 +9,8 @@ Rules
 - A later batch of the group sees what an earlier one changed.
 - Only the deployment's own tenant publishes consents, access records, keys and tombstones; only lenders (and bureaus)
   publish credit.
+- What is recorded of a consent (when it changed, when it was read) is what the attestation says (``reportedAt``), so
+  that the projection can be derived again from the log. Whether a read is allowed is decided for the present as well.
 - An access record is decided again here, under the consent's lock: the log's order settles a race with a revoke.
 """
 
@@ -31,6 +33,8 @@ from ledger.types import UnixMillis
 
 LoanKey = tuple[str, bytes]
 Place = tuple[UUID, int]
+ConsentKey = tuple[bytes, UUID, int]
+"""(subject, consent, version): another consumer that takes the same consent id for another borrower changes nothing."""
 PUBLISHING_ROLES = {"lender": ("lender", "bureau"), "deployment": ("deployment",)}
 
 
@@ -59,11 +63,11 @@ class Projection:
     def __init__(self, loans: Mapping[LoanKey, LoanRow], consents: Mapping[UUID, list[ConsentRow]]) -> None:
         self._loans = loans
         self._states: dict[LoanKey, tuple[LoanState, Place]] = {}
-        self._consents: dict[tuple[UUID, int], ConsentRow] = {
-            (row.consent, row.version): row for rows in consents.values() for row in rows
+        self._consents: dict[ConsentKey, ConsentRow] = {
+            (row.subject, row.consent, row.version): row for rows in consents.values() for row in rows
         }
         self._stored_consents = set(self._consents)
-        self._touched: set[tuple[UUID, int]] = set()
+        self._touched: set[ConsentKey] = set()
 
     def apply(self, batch: Batch, now: UnixMillis) -> list[Place | None]:
         """Take one batch in; gives, for each attestation, its account's attestation before it.
@@ -72,7 +76,7 @@ class Projection:
         """
         tenant, batch_id = batch.statement.tenant, batch.statement.batch
         states: dict[LoanKey, tuple[LoanState, Place]] = {}
-        consents: dict[tuple[UUID, int], ConsentRow] = {}
+        consents: dict[ConsentKey, ConsentRow] = {}
         chain: list[Place | None] = []
         for position, attestation in enumerate(batch.attestations):
             account = attestation.envelope.account
@@ -120,38 +124,38 @@ class Projection:
         return [self._consents[key] for key in self._touched & self._stored_consents]
 
     def _apply_to_consents(
-        self, attestation: Attestation, batch: UUID, changes: dict[tuple[UUID, int], ConsentRow], now: UnixMillis
+        self, attestation: Attestation, batch: UUID, changes: dict[ConsentKey, ConsentRow], now: UnixMillis
     ) -> None:
-        body = attestation.body
+        body, subject, reported = attestation.body, attestation.envelope.subject or b"", attestation.envelope.reported_at
         if isinstance(body, Consent):
-            self._step(body, attestation, batch, changes, now)
+            self._step(body, attestation, batch, changes)
         elif isinstance(body, Access) and body.consent is not None and body.consent_version is not None:
-            key = (body.consent, body.consent_version)
+            key = (subject, body.consent, body.consent_version)
             row = changes.get(key) or self._consents.get(key)
             if row is None:
                 raise Refused("consent_unknown", "no such consent", path="$.body.consent")
-            decision = decide(
-                ConsentState(row.state), read_artefact(row.artefact), _use(row),
-                consumer=body.consumer, detail=body.detail, now=now,
-            )  # fmt: skip
-            if not decision.allowed:
-                raise Refused(decision.reason, "the consent does not allow this read", path="$.body.consent")
+            terms = (ConsentState(row.state), read_artefact(row.artefact), _use(row))
+            decision = decide(*terms, consumer=body.consumer, detail=body.detail, now=UnixMillis(reported))
+            late = decide(*terms, consumer=body.consumer, detail=body.detail, now=max(now, UnixMillis(reported)))
+            if not (decision.allowed and late.allowed):
+                raise Refused(decision.reason or late.reason, "the consent does not allow this read",
+                              path="$.body.consent")  # fmt: skip
             changes[key] = row._replace(reads=decision.use.reads, last_read=decision.use.last_read)
 
     def _step(
-        self, body: Consent, attestation: Attestation, batch: UUID, changes: dict[tuple[UUID, int], ConsentRow],
-        now: UnixMillis,
-    ) -> None:  # fmt: skip
-        key = (body.consent, body.version)
+        self, body: Consent, attestation: Attestation, batch: UUID, changes: dict[ConsentKey, ConsentRow]
+    ) -> None:
+        reported = attestation.envelope.reported_at
+        key = (attestation.envelope.subject or b"", body.consent, body.version)
         row = changes.get(key) or self._consents.get(key)
         state = next_state(None if row is None else ConsentState(row.state), body.step)
         if row is not None:
             artefact = row.artefact if body.artefact is None else encode_body(body.artefact)
-            changes[key] = row._replace(state=state.value, last_batch=batch, changed_at=now, artefact=artefact)
+            changes[key] = row._replace(state=state.value, last_batch=batch, changed_at=reported, artefact=artefact)
         elif body.artefact is not None:
             changes[key] = ConsentRow(
                 body.artefact.consumer, body.consent, body.version, body.artefact.subject, state.value,
-                encode_body(body.artefact), batch, now, 0, None,
+                encode_body(body.artefact), batch, reported, 0, None,
             )  # fmt: skip
 
 

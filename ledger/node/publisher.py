@@ -37,7 +37,7 @@ from ledger.node.projection import consent_ids, ensure_may_publish, loan_keys
 from ledger.node.sealer import Sealer
 from ledger.store.database import Database
 from ledger.store.idempotency_rows import IdempotencyRow
-from ledger.types import TenantId
+from ledger.types import TenantId, UnixMillis
 
 COMMITTERS: Final = 2
 """Groups under way at once: while PostgreSQL works on one, the other is folded here."""
@@ -102,6 +102,11 @@ class Publisher:
         await self.refresh()
         self._workers = [asyncio.create_task(self._work(committer)) for committer in self._committers]
 
+    @property
+    def running(self) -> bool:
+        """Whether every committer is at work."""
+        return bool(self._workers) and not any(worker.done() for worker in self._workers)
+
     async def stop(self) -> None:
         """Finish what is under way, answer what waits with Unavailable, close the connections."""
         async with self._arrived:
@@ -163,6 +168,8 @@ class Publisher:
             batch=batch_id or self._sources.new_id(), count=len(attestations), ledger=self._origin,
             root=root_of([a.commitment for a in attestations]), tenant=tenant, time=self._sources.now(),
         )  # fmt: skip
+        if tenant != DEPLOYMENT:
+            participants.keys_of(tenant).verifying_key(key.kid, UnixMillis(statement.time))
         batch = assemble(statement, sign_statement(statement, key), key.kid, attestations, self._origin)
         ensure_may_publish(batch, participants.tenant(tenant).role if tenant in participants.tenants else "deployment")
         receipt = await self._submit(
@@ -182,7 +189,9 @@ class Publisher:
 
     async def _submit(self, batch: Batch, *, size_bytes: int, **rest: Any) -> Receipt:
         self._ensure_room(size_bytes)
-        epoch = self._keeper.head.epoch
+        if self._log.frozen:
+            raise Unavailable("signing_frozen", self._log.frozen, advice="run './tallystick fsck'")
+        epoch = self._epoch  # that of the keys the batch was checked with; the newest head may be past it
         sealed, digest = await self._sealer.seal(batch.attestations)
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
         touches = frozenset(loan_keys(batch)) | frozenset(consent_ids(batch))

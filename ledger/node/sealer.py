@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from ledger.attestation.envelope import Attestation, commitment_of
-from ledger.errors import InvariantBroken
+from ledger.errors import InvariantBroken, Unavailable
 from ledger.limits import SUBJECT_KEYS_CACHED_MAX
 from ledger.node.clock import Sources
 from ledger.store.attestation_rows import AttestationRow
@@ -33,15 +33,15 @@ class Sealer:
         self._keys: dict[bytes, bytes] = {}
 
     def forget(self) -> None:
-        """Drop every key: the epoch moved."""
-        self._keys.clear()
+        """Drop every key: the epoch moved. What is loading at this moment goes into the old dictionary."""
+        self._keys = {}
 
     async def seal(self, attestations: Sequence[Attestation]) -> tuple[list[bytes], bytes]:
         """The sealed bytes of each attestation, and the SHA-256 over all of them in order."""
         subjects = {a.envelope.subject for a in attestations}
-        await self._ensure({subject for subject in subjects if subject is not None})
+        keys = await self._ensure({subject for subject in subjects if subject is not None})
         nonces = self._sources.random(NONCE_BYTES * len(attestations))
-        keys, common, digest, sealed = self._keys, self._common, sha256(), []
+        common, digest, sealed = self._common, sha256(), []
         for number, attestation in enumerate(attestations):
             subject = attestation.envelope.subject
             nonce = nonces[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
@@ -56,11 +56,10 @@ class Sealer:
 
         Raises Untrusted ``seal_broken``, InvariantBroken ``commitment_differs``.
         """
-        await self._load(self._missing({row.subject for row in rows if row.subject is not None}))
-        return [self._open_one(row) for row in rows]
+        keys = await self._load({row.subject for row in rows if row.subject is not None})
+        return [self._open_one(row, self._common if row.subject is None else keys.get(row.subject)) for row in rows]
 
-    def _open_one(self, row: AttestationRow) -> bytes | None:
-        key = self._common if row.subject is None else self._keys.get(row.subject)
+    def _open_one(self, row: AttestationRow, key: bytes | None) -> bytes | None:
         if key is None:
             return None
         data = open_sealed(key, row.sealed, row.commitment)
@@ -68,33 +67,35 @@ class Sealer:
             raise InvariantBroken("commitment_differs", "a stored attestation is not what was committed to")
         return data
 
-    def _missing(self, needed: set[bytes]) -> set[bytes]:
-        """The subjects whose key is not in memory, after making room for them."""
-        missing = needed - self._keys.keys()
-        if len(self._keys) + len(missing) <= SUBJECT_KEYS_CACHED_MAX:
-            return missing
-        self._keys.clear()
-        return needed
-
-    async def _ensure(self, needed: set[bytes]) -> None:
-        absent = await self._load(self._missing(needed))
+    async def _ensure(self, needed: set[bytes]) -> dict[bytes, bytes]:
+        """The keys of subjects; a salt is made for each that has none."""
+        keys = await self._load(needed)
+        absent = sorted(needed - keys.keys())
         if not absent:
-            return
+            return keys
         random = self._sources.random(SUBJECT_SALT_BYTES * len(absent))
         fresh = {
             subject: random[at * SUBJECT_SALT_BYTES : (at + 1) * SUBJECT_SALT_BYTES]
-            for at, subject in enumerate(sorted(absent))
+            for at, subject in enumerate(absent)
         }
         async with self._database.writing() as connection:
             await insert_salts(connection, fresh)
-        await self._load(absent)
+        keys |= await self._load(set(absent))
+        if len(keys) != len(needed):
+            raise Unavailable("subject_erased", "a subject was erased at this moment")
+        return keys
 
-    async def _load(self, subjects: set[bytes]) -> set[bytes]:
-        """Bring keys into memory; gives the subjects that have no salt."""
-        if not subjects:
-            return set()
+    async def _load(self, subjects: set[bytes]) -> dict[bytes, bytes]:
+        """The keys of those subjects that have a salt, from memory or the store."""
+        cached = self._keys  # ``forget`` puts another in its place: what is read for an older epoch stays out of it
+        keys = {subject: cached[subject] for subject in subjects if subject in cached}
+        missing = subjects - keys.keys()
+        if not missing:
+            return keys
         async with self._database.reading() as connection:
-            salts = await read_salts(connection, [Subject(subject) for subject in subjects])
-        for subject, salt in salts.items():
-            self._keys[subject] = data_key(self._master, subject, salt)
-        return subjects - salts.keys()
+            salts = await read_salts(connection, [Subject(subject) for subject in missing])
+        fresh = {subject: data_key(self._master, subject, salt) for subject, salt in salts.items()}
+        if len(cached) + len(fresh) > SUBJECT_KEYS_CACHED_MAX:
+            cached.clear()
+        cached.update(fresh)
+        return keys | fresh

@@ -71,12 +71,12 @@ async def create_head(connection: Connection, origin: str, empty_root: bytes, no
     await connection.execute(_CREATE_HEAD, LOG_ID, origin, empty_root, now)
 
 
-_BUMP_EPOCH = "UPDATE head SET epoch = epoch + 1 WHERE log_id = $1"
+_BUMP_EPOCH = "UPDATE head SET epoch = epoch + $2 WHERE log_id = $1"
 
 
-async def bump_epoch(connection: Connection) -> None:
-    """Void every process's caches of keys and salts, from the next commit on."""
-    await connection.execute(_BUMP_EPOCH, LOG_ID)
+async def bump_epoch(connection: Connection, by: int) -> None:
+    """Void every process's caches of keys and salts, from the next commit on; ``by`` one for each batch that does."""
+    await connection.execute(_BUMP_EPOCH, LOG_ID, by)
 
 
 _ADVANCE = """

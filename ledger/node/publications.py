@@ -17,7 +17,12 @@ from ledger.errors import NotFound
 from ledger.node.log_reader import LogReader
 from ledger.node.publisher import Receipt
 from ledger.node.sealer import Sealer
-from ledger.store.attestation_rows import AttestationRow, attestations_by_id, attestations_of_batch, attestations_of_tenant
+from ledger.store.attestation_rows import (
+    AttestationRow,
+    attestations_by_id,
+    attestations_of_batch,
+    attestations_of_tenant,
+)
 from ledger.store.database import Database
 from ledger.store.log_rows import EntryRow, entries_by_batch, read_entries
 from ledger.types import TenantId

@@ -119,3 +119,19 @@ _COUNT_OF_SUBJECT = "SELECT count(*) FROM attestation WHERE log_id = $1 AND subj
 async def count_of_subject(connection: Connection, subject: Subject) -> int:
     """How many attestations are sealed under a subject's key (reads the table through; for erasure only)."""
     return await connection.fetchval(_COUNT_OF_SUBJECT, LOG_ID, subject)  # type: ignore[no-any-return]
+
+
+_OF_TENANT = f"""
+SELECT e.idx, {", ".join("a." + name for name in _COLUMNS.split(", "))} FROM entry e
+  JOIN attestation a ON a.log_id = e.log_id AND a.tenant = e.tenant AND a.batch_id = e.batch_id
+ WHERE e.log_id = $1 AND e.tenant = $2 AND e.idx >= $3 AND (e.idx > $3 OR a.position > $4)
+ ORDER BY e.idx, a.position LIMIT $5
+"""
+
+
+async def attestations_of_tenant(
+    connection: Connection, tenant: TenantId, after: tuple[int, int], limit: int
+) -> list[tuple[int, AttestationRow]]:
+    """A tenant's attestations with the index of their entry, in log order; ``after`` is an exclusive (index, position)."""
+    rows = await connection.fetch(_OF_TENANT, LOG_ID, tenant, *after, limit)
+    return [(index, AttestationRow(*columns)) for index, *columns in rows]

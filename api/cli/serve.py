@@ -1,0 +1,199 @@
+"""``tallystick serve``: the server, one process, until SIGTERM or Ctrl-C. And the same inside a test or the demo.
+
+    async with serving(settings, dev_issuer=True) as served:        # a real server on a real port
+        served.base_url, served.node, served.dev_issuer
+
+Rules
+- Loopback unless another address is asked for. The development issuer runs on loopback only, and only when asked for.
+- stdout says one line when everything answers ("ready"); what a person needs to know goes to stderr.
+- SIGTERM and SIGINT: no new connections, requests under way are answered, the head is published, exit code 0. A second
+  one cuts them off.
+- Killed with -9 it starts again as it is: nothing acknowledged is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import click
+import uvicorn
+
+from api import settings as settings_module
+from api.app import build_app, register_tenants
+from api.auth.dev_issuer import DevIssuer
+from api.cli.runtime import open_ledger
+from api.settings import Settings
+from ledger.errors import Unavailable
+from ledger.node.node import Node
+
+BACKLOG: Final = 512
+"""Connections the kernel holds while all workers are busy."""
+
+CONNECTIONS_MAX: Final = 1_024
+"""Connections at once in one process; past it 503. Each costs a few kilobytes, more with a body under way."""
+
+IDLE_S: Final = 75
+"""How long an idle connection is kept: longer than the usual 60 s of a proxy in front."""
+
+DRAIN_S: Final = 20
+"""How long requests under way may take after a signal."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that answers: where, over which ledger, and who issues its tokens in development."""
+
+    base_url: str
+    node: Node
+    dev_issuer: DevIssuer | None
+    stop: Callable[[], None]
+    """Ask it to stop; leaving the block waits until it did."""
+    stopped: asyncio.Task[None]
+    """Ends when the server does."""
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own signal handlers: they would end the process with the signal instead of code 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Nothing: whoever runs the server decides."""
+        yield
+
+
+@asynccontextmanager
+async def serving(settings: Settings, *, dev_issuer: bool = False) -> AsyncIterator[Served]:
+    """Run a server in this process; port 0 takes a free one. Raises what ``open_ledger`` raises, Unavailable
+    ``address_unusable``, and Refused ``dev_issuer_not_loopback``."""
+    listener = listen(settings.host, settings.port)
+    settings = replace(settings, port=listener.getsockname()[1])
+    try:
+        issuer = _dev_issuer(settings) if dev_issuer else None
+        async with open_ledger(settings) as node:
+            if issuer is not None:
+                await register_tenants(node, issuer)
+            async with _running(build_app(node, settings=settings, dev_issuer=issuer), listener) as (server, task):
+                yield Served(settings.base_url, node, issuer, lambda: _ask_to_stop(server), task)
+    finally:
+        listener.close()
+
+
+@asynccontextmanager
+async def _running(app: Any, listener: socket.socket) -> AsyncIterator[tuple[_Server, asyncio.Task[None]]]:
+    server = _Server(_config(app))
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        while not server.started:
+            if task.done():
+                await task
+                raise Unavailable("server_not_started", "the server did not start")
+            await asyncio.sleep(0.01)
+        yield server, task
+    finally:
+        server.should_exit = True
+        await task
+
+
+def _config(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_keep_alive=IDLE_S,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+
+
+def _ask_to_stop(server: _Server) -> None:
+    server.force_exit = server.should_exit
+    server.should_exit = True
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; raises Unavailable ``address_unusable``."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        raise Unavailable(
+            "address_unusable",
+            f"cannot listen on {host} port {port} ({error.strerror})",
+            advice="Choose another with --port; 0 takes a free one.",
+        ) from error
+    return listener
+
+
+def _dev_issuer(settings: Settings) -> DevIssuer:
+    from ledger.node.clock import Sources
+
+    url = settings.base_url
+    return DevIssuer(host=settings.host, iss=f"{url}/dev", audience=url, now=Sources().now)
+
+
+@click.command(
+    "serve",
+    help="Run the server.\n\n\b\nExamples:\n  tallystick serve --dev-issuer\n  tallystick serve --host 0.0.0.0 --port 80",
+)
+@click.option("--host", help="Address to listen on (default 127.0.0.1).")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on (default 8470; 0: a free one).")
+@click.option("--dev-issuer", is_flag=True, help="Issue tokens to anyone on this machine. Loopback only.")
+@click.option("--json", "as_json", is_flag=True, help="The ready line as JSON.")
+def serve(host: str | None, port: int | None, dev_issuer: bool, as_json: bool) -> None:
+    """Serves until it is told to stop."""
+    settings = settings_module.load({"host": host, "port": port})
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings, dev_issuer, as_json))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # no wheel for this platform
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(settings: Settings, dev_issuer: bool, as_json: bool) -> None:
+    loop, asked = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    async with serving(settings, dev_issuer=dev_issuer) as served:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: (asked.set(), served.stop()))
+        _announce(served, as_json)
+        waiting = asyncio.create_task(asked.wait())
+        await asyncio.wait([waiting, served.stopped], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+    click.echo("stopped", err=True)
+
+
+def _announce(served: Served, as_json: bool) -> None:
+    url = served.base_url
+    lines = [f"GraphQL     POST {url}/graphql", f"batches     POST {url}/v1/batches", f"the log     {url}/checkpoint"]
+    if served.dev_issuer is not None:
+        asked = '{"tenant":"tallystick","roles":["operator"]}'
+        lines.append(f"a token     curl -s {url}/dev/token -H 'content-type: application/json' -d '{asked}'")
+    for line in lines:
+        click.echo(line, err=True)
+    size = served.node.keeper.head.size
+    ready = {"ready": True, "url": url, "origin": served.node.origin, "size": size}
+    click.echo(json.dumps(ready) if as_json else f"ready at {url}: {served.node.origin}, {size} entries")

@@ -1,0 +1,33 @@
+"""The whole schema, put together from the files beside it; ``python -m api.graphql.schema`` prints it.
+
+A new screen or query is a new file here with a class of root fields, named below. Evolution is by addition: a field
+is deprecated with a reason before it goes, and there are no versions.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import strawberry
+
+from api.graphql.http_view import make_schema
+from api.graphql.log import LogQuery
+from api.graphql.tenants import TenantQuery
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query(LogQuery, TenantQuery):
+    """Everything that can be read."""
+
+
+SCHEMA = make_schema(Query)
+"""Built once a process; refuses to be built with a field that has no permission."""
+
+
+def schema_text() -> str:
+    """The schema in the schema definition language, as ``schema.graphql`` holds it."""
+    return SCHEMA.as_str() + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(schema_text())

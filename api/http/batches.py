@@ -1,0 +1,99 @@
+"""``POST /v1/batches``: a signed batch in, its place in the log and the proof out. The road for everything in bulk.
+
+    POST /v1/batches
+    Authorization: Bearer ...
+    Content-Type: application/x-ndjson
+    Tallystick-Statement: <the batch statement, a compact JWS>
+
+    {"account":...}\\n{"account":...}\\n     canonical attestations, one a line, in the order under the root
+
+Rules
+- The answer comes after COMMIT: 200 with index, proof and a checkpoint over exactly that tree.
+- The same statement again gets the same index and ``duplicate`` true; the batch id under another statement is 409.
+- Too much waiting is 503 with Retry-After; the same request may then be sent again.
+- The body is bounded by the guards as it arrives, in bytes and in time.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api.auth.permissions import Permission
+from api.http.callers import Callers
+from ledger.errors import InvalidInput
+from ledger.limits import BATCH_BYTES_MAX
+from ledger.node.publisher import Publisher, Receipt
+
+STATEMENT_HEADER: Final = "tallystick-statement"
+MEDIA_TYPES: Final = frozenset({"application/x-ndjson", "application/octet-stream", "application/jsonl"})
+"""What a batch may be declared as; all are the same bytes."""
+
+
+class ReceiptAnswer(msgspec.Struct, rename="camel"):
+    """A receipt as it stands in the answer. Bytes are standard base64, ``committed_at`` is UTC milliseconds."""
+
+    index: int
+    tree_size: int
+    batch: str
+    leaf_hash: bytes
+    root: bytes
+    count: int
+    committed_at: int
+    path: list[bytes]
+    checkpoint: str
+    duplicate: bool
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def receipt_answer(receipt: Receipt) -> bytes:
+    """The JSON of a receipt."""
+    return _ENCODER.encode(
+        ReceiptAnswer(
+            receipt.index,
+            receipt.tree_size,
+            str(receipt.batch_id),
+            receipt.leaf_hash,
+            receipt.root,
+            receipt.count,
+            receipt.committed_at,
+            list(receipt.path),
+            receipt.checkpoint.decode(),
+            receipt.duplicate,
+        )
+    )
+
+
+def batch_routes(publisher: Publisher, callers: Callers) -> list[Route]:
+    """The route over a publisher."""
+
+    async def publish(request: Request) -> Response:
+        principal = await callers.require(request, Permission.ATTESTATIONS_PUBLISH)
+        statement = request.headers.get(STATEMENT_HEADER)
+        if statement is None:
+            raise InvalidInput("statement_missing", "the signed statement is missing", path="Tallystick-Statement")
+        declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if declared not in MEDIA_TYPES:
+            raise InvalidInput("media_type_unsupported", "send NDJSON", expected="application/x-ndjson")
+        body = await read_body(request)
+        receipt = await publisher.publish(principal.tenant, statement.encode("latin-1"), body)
+        return Response(receipt_answer(receipt), media_type="application/json")
+
+    return [Route("/v1/batches", publish, methods=["POST"])]
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body; raises InvalidInput ``body_too_large`` as soon as it passes a batch's bound."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > BATCH_BYTES_MAX:
+            raise InvalidInput("body_too_large", "the batch is too large", expected=f"at most {BATCH_BYTES_MAX} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -3,8 +3,8 @@
 Rules
 - A setting is taken from the first that has it: the command line's flag, the environment, ``tallystick.toml``, the
   default.
-- In the environment ``database_url`` is ``DATABASE_URL`` and ``database_admin_url`` is ``DATABASE_ADMIN_URL``; every
-  other setting is ``TALLYSTICK_`` and its name. In the file the names stand as they are here, at top level.
+- In the environment ``database_url`` is ``DATABASE_URL``, and so with ``database_admin_url`` and ``database_audit_url``;
+  every other setting is ``TALLYSTICK_`` and its name. In the file the names stand as they are here, at top level.
 - A secret may come from a file: ``DATABASE_URL_FILE`` names it, its last line break is dropped. Both is an error.
 - A name that is not known is an error, in the file and in the environment: a misspelt setting never passes unnoticed.
 - Relative paths in the file are relative to the file; elsewhere to the working directory.
@@ -30,8 +30,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 FILE_NAME = "tallystick.toml"
 PREFIX = "TALLYSTICK_"
-UNPREFIXED = {"database_url": "DATABASE_URL", "database_admin_url": "DATABASE_ADMIN_URL"}
-SECRETS = frozenset({"database_url", "database_admin_url"})
+UNPREFIXED = {
+    "database_url": "DATABASE_URL",
+    "database_admin_url": "DATABASE_ADMIN_URL",
+    "database_audit_url": "DATABASE_AUDIT_URL",
+}
+SECRETS = frozenset(UNPREFIXED)
 """Settings that may come from a file and are never printed."""
 
 NOT_SETTINGS = frozenset({"VENV", "PYTHON", "SHARED", "PG_BIN", "TEST_PG_BIN", "CONFIG"})
@@ -50,6 +54,9 @@ class Settings:
 
     database_admin_url: str | None = field(default=None, repr=False)
     """The same database as a role that may migrate it; only ``migrate`` uses it."""
+
+    database_audit_url: str | None = field(default=None, repr=False)
+    """The same database as the role tallystick_audit; only ``fsck`` uses it."""
 
     host: str = "127.0.0.1"
     """Address the server listens on."""

@@ -43,7 +43,7 @@ async def open_database(settings: Settings, keyring: Keyring) -> AsyncIterator[D
     """A migrated database. Raises InvalidInput ``database_not_migrated``, Unavailable, and what the launcher raises."""
     if settings.database_url is not None:
         await _refuse_unmigrated(settings.database_url)
-        yield DatabaseUrls(settings.database_url, settings.database_url)
+        yield DatabaseUrls(settings.database_url, settings.database_audit_url or settings.database_url)
         return
     postgres = EmbeddedPostgres(settings.home)
     await asyncio.to_thread(postgres.start)

@@ -27,18 +27,18 @@ from uuid import UUID
 import asyncpg
 
 from ledger.attestation.batch import Batch
-from ledger.errors import Conflict, InvariantBroken, TallystickError, Unavailable
+from ledger.errors import Conflict, TallystickError, Unavailable
 from ledger.limits import COMMIT_RETRIES_MAX
 from ledger.log.right_edge import RightEdge
 from ledger.log.tiles import TileId
 from ledger.node.clock import Sources
 from ledger.node.head_keeper import HeadKeeper
 from ledger.node.projection import LoanKey, Place, Projection, consent_ids, loan_keys
-from ledger.store.attestation_rows import AttestationRow, attestations_by_id, insert_attestations
+from ledger.store.attestation_rows import AttestationColumns, attestations_by_id, insert_attestations
 from ledger.store.consent_rows import insert_consent, lock_consents, update_consent
 from ledger.store.database import Connection, Database, begin
 from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency, read_idempotency
-from ledger.store.loan_rows import insert_loans, read_loans, update_loans
+from ledger.store.loan_rows import put_loans, read_loans
 from ledger.store.log_rows import EntryRow, Head, acknowledge, advance, bump_epoch, entries_by_batch, insert_tiles
 from ledger.types import EntryIndex, TenantId, UnixMillis
 
@@ -235,10 +235,8 @@ class Committer:
             except TallystickError as error:
                 await self._ensure_new(connection, pending, accepted)
                 refused.append(_BatchRefused(pending, error))
-        changed, fresh = projection.changed_loans(), projection.new_loans()
-        if changed and not await update_loans(connection, changed):
-            raise _Moved
-        if fresh and not await insert_loans(connection, fresh):
+        changed = projection.changed_loans()
+        if changed and not await put_loans(connection, changed):
             raise _Moved
         for row in projection.new_consents():
             await insert_consent(connection, row)
@@ -390,17 +388,19 @@ async def _key_taken(connection: Connection, row: IdempotencyRow | None) -> bool
 
 
 async def _insert_rows(connection: Any, accepted: list[Pending]) -> None:
-    rows = []
+    columns = AttestationColumns([], [], [], [], [], [], [], [], [], [], [])
     for pending in accepted:
-        tenant, batch = pending.key
-        columns = zip(pending.batch.attestations, pending.batch.paths, pending.sealed, pending.chain, strict=True)
-        for position, (attestation, path, sealed, previous) in enumerate(columns):
-            envelope = attestation.envelope
-            before, place = previous if previous is not None else (None, None)
-            rows.append(AttestationRow(
-                tenant, batch, position, envelope.id, envelope.kind, envelope.subject, before, place,
-                attestation.commitment, path, sealed,
-            ))  # fmt: skip
-    if not rows:
-        raise InvariantBroken("group_empty", "a group without attestations")
-    await insert_attestations(connection, rows)
+        (tenant, batch), count = pending.key, len(pending.sealed)
+        envelopes = [attestation.envelope for attestation in pending.batch.attestations]
+        columns.tenant.extend([tenant] * count)
+        columns.batch_id.extend([batch] * count)
+        columns.position.extend(range(count))
+        columns.id.extend([envelope.id for envelope in envelopes])
+        columns.kind.extend([envelope.kind for envelope in envelopes])
+        columns.subject.extend([envelope.subject for envelope in envelopes])
+        columns.previous_batch.extend([place and place[0] for place in pending.chain])
+        columns.previous_position.extend([place and place[1] for place in pending.chain])
+        columns.commitment.extend([attestation.commitment for attestation in pending.batch.attestations])
+        columns.path.extend(pending.batch.paths)
+        columns.sealed.extend(pending.sealed)
+    await insert_attestations(connection, columns)

@@ -17,6 +17,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from ledger.attestation.batch import Batch
@@ -35,6 +36,7 @@ LoanKey = tuple[str, bytes]
 Place = tuple[UUID, int]
 ConsentKey = tuple[bytes, UUID, int]
 """(subject, consent, version): another consumer that takes the same consent id for another borrower changes nothing."""
+_CONSENT_KINDS = frozenset({"access", "consent"})
 PUBLISHING_ROLES = {"lender": ("lender", "bureau"), "deployment": ("deployment",)}
 
 
@@ -46,8 +48,8 @@ def loan_keys(batch: Batch) -> set[LoanKey]:
 
 def consent_ids(batch: Batch) -> set[UUID]:
     """The consents that a batch moves or uses."""
-    bodies = (a.body for a in batch.attestations)
-    return {body.consent for body in bodies if isinstance(body, Consent | Access) and body.consent is not None}
+    bodies: list[Any] = [a.body for a in batch.attestations if a.envelope.kind in _CONSENT_KINDS]
+    return {body.consent for body in bodies if body.consent is not None}
 
 
 def ensure_may_publish(batch: Batch, role: str) -> None:
@@ -83,7 +85,7 @@ class Projection:
             try:
                 if account is None:
                     chain.append(None)
-                    self._apply_to_consents(attestation, batch_id, consents, now)
+                    self.apply_to_consents(attestation, batch_id, consents, now)
                     continue
                 key = (tenant, account)
                 before, last = states.get(key) or self._current(key)
@@ -104,16 +106,14 @@ class Projection:
         return (None, None) if row is None else (decode_state(row.state), (row.last_batch, row.last_position))
 
     def changed_loans(self) -> list[LoanRow]:
-        """Loans that were stored before, with the version they had."""
-        return [self._row(key, self._loans[key].version) for key in self._states if key in self._loans]
-
-    def new_loans(self) -> list[LoanRow]:
-        """Loans that were not stored before."""
-        return [self._row(key, 1) for key in self._states if key not in self._loans]
-
-    def _row(self, key: LoanKey, version: int) -> LoanRow:
-        state, (batch, position) = self._states[key]
-        return LoanRow(*key, state.subject, version, batch, position, encode_state(state))
+        """Loans that are new or changed, with the version they get."""
+        return [
+            LoanRow(
+                *key, state.subject, self._loans[key].version + 1 if key in self._loans else 1, batch, position,
+                encode_state(state),
+            )
+            for key, (state, (batch, position)) in self._states.items()
+        ]  # fmt: skip
 
     def new_consents(self) -> Iterable[ConsentRow]:
         """Versions of consents that were not stored before."""
@@ -123,9 +123,10 @@ class Projection:
         """Versions of consents that were stored before and moved or were used."""
         return [self._consents[key] for key in self._touched & self._stored_consents]
 
-    def _apply_to_consents(
+    def apply_to_consents(
         self, attestation: Attestation, batch: UUID, changes: dict[ConsentKey, ConsentRow], now: UnixMillis
     ) -> None:
+        """Take one consent step or access record into ``changes``. Raises Refused ``consent_*``."""
         body, subject, reported = attestation.body, attestation.envelope.subject or b"", attestation.envelope.reported_at
         if isinstance(body, Consent):
             self._step(body, attestation, batch, changes)

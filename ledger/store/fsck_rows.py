@@ -1,0 +1,206 @@
+"""What fsck reads: the whole store, page by page, in one snapshot, as the auditor's role.
+
+Rules
+- One transaction, repeatable read and read only: a ledger that runs meanwhile neither disturbs nor is disturbed.
+- Pages are keyset pages, so that memory stays bounded whatever the ledger's size.
+- The role is the auditor's: its policies let it see every row. Another role would see no rows and call that a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from ledger.errors import InvalidInput
+from ledger.store.attestation_rows import AttestationRow
+from ledger.store.consent_rows import ConsentRow
+from ledger.store.database import Connection
+from ledger.store.log_rows import LOG_ID, EntryRow
+
+_AUDITOR = "SELECT pg_has_role(current_user, 'tallystick_audit', 'USAGE')"
+_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+
+async def begin_snapshot(connection: Connection) -> None:
+    """Begin the one transaction of a check. Raises InvalidInput ``auditor_needed``."""
+    if not await connection.fetchval(_AUDITOR):
+        raise InvalidInput(
+            "auditor_needed", "this database role does not see every row",
+            advice="set DATABASE_AUDIT_URL to the same database as the role tallystick_audit",
+        )  # fmt: skip
+    await connection.execute(_SNAPSHOT)
+
+
+class TileRow(NamedTuple):
+    """One stored full tile."""
+
+    level: int
+    n: int
+    hashes: bytes
+    root: bytes
+
+
+_TILE = "SELECT level, n, hashes, root FROM tile WHERE log_id = $1 AND level = $2 AND n = $3"
+
+
+async def stored_tile(connection: Connection, level: int, n: int) -> TileRow | None:
+    """A full tile with its root column."""
+    row = await connection.fetchrow(_TILE, LOG_ID, level, n)
+    return None if row is None else TileRow(*row)
+
+
+_TILE_COUNT = "SELECT count(*) FROM tile WHERE log_id = $1"
+
+
+async def count_tiles(connection: Connection) -> int:
+    """How many full tiles there are."""
+    return await connection.fetchval(_TILE_COUNT, LOG_ID)  # type: ignore[no-any-return]
+
+
+_BEYOND = "SELECT idx FROM entry WHERE log_id = $1 AND (idx >= $2 OR idx < 0) ORDER BY idx LIMIT $3"
+
+
+async def entries_beyond(connection: Connection, size: int, limit: int) -> list[int]:
+    """Indexes of entries that the head does not cover."""
+    return [row["idx"] for row in await connection.fetch(_BEYOND, LOG_ID, size, limit)]
+
+
+class CheckpointRow(NamedTuple):
+    """One published checkpoint."""
+
+    size: int
+    root: bytes
+    note: bytes
+    signed_at: int
+
+
+_CHECKPOINTS = """
+SELECT size, root, note, signed_at FROM checkpoint WHERE log_id = $1 AND size > $2 AND size <= $3 ORDER BY size LIMIT $4
+"""
+
+
+async def checkpoints_between(connection: Connection, after: int, until: int, limit: int) -> list[CheckpointRow]:
+    """Checkpoints of sizes above ``after`` up to ``until``, smallest first."""
+    return [CheckpointRow(*row) for row in await connection.fetch(_CHECKPOINTS, LOG_ID, after, until, limit)]
+
+
+_COLUMNS = (
+    "a.tenant, a.batch_id, a.position, a.id, a.kind, a.subject, a.previous_batch, a.previous_position, a.commitment, "
+    "a.path, a.sealed"
+)
+_OF_BATCHES = f"""
+SELECT {_COLUMNS} FROM unnest($2::text[], $3::uuid[]) AS k(tenant, batch_id)
+  JOIN attestation a ON a.log_id = $1 AND a.tenant = k.tenant AND a.batch_id = k.batch_id
+ ORDER BY a.tenant, a.batch_id, a.position
+"""
+
+
+async def attestations_of_entries(
+    connection: Connection, entries: Sequence[EntryRow]
+) -> dict[tuple[str, UUID], list[AttestationRow]]:
+    """The attestations of several batches, in order."""
+    found: dict[tuple[str, UUID], list[AttestationRow]] = {}
+    tenants, batches = [entry.tenant for entry in entries], [entry.batch_id for entry in entries]
+    for row in await connection.fetch(_OF_BATCHES, LOG_ID, tenants, batches):
+        found.setdefault((row["tenant"], row["batch_id"]), []).append(AttestationRow(*row))
+    return found
+
+
+_LAST_ERASURE = """
+SELECT max(e.idx) FROM attestation a JOIN entry e USING (log_id, tenant, batch_id)
+ WHERE a.log_id = $1 AND a.kind = 'erasure' AND a.kind IN ('key', 'erasure')
+"""
+
+
+async def last_erasure(connection: Connection) -> int:
+    """Index of the newest erasure's entry, -1 when nothing was erased."""
+    found = await connection.fetchval(_LAST_ERASURE, LOG_ID)
+    return -1 if found is None else found
+
+
+_ORPHANS = f"""
+SELECT {_COLUMNS} FROM attestation a LEFT JOIN entry e USING (log_id, tenant, batch_id)
+ WHERE a.log_id = $1 AND e.idx IS NULL ORDER BY a.tenant, a.batch_id, a.position LIMIT $2
+"""
+
+
+async def orphans(connection: Connection, limit: int) -> list[AttestationRow]:
+    """Attestations whose batch is no entry of the log."""
+    return [AttestationRow(*row) for row in await connection.fetch(_ORPHANS, LOG_ID, limit)]
+
+
+_DANGLING = f"""
+SELECT {_COLUMNS} FROM attestation a LEFT JOIN attestation b ON b.log_id = a.log_id AND b.tenant = a.tenant
+                                    AND b.batch_id = a.previous_batch AND b.position = a.previous_position
+ WHERE a.log_id = $1 AND (a.previous_batch IS NOT NULL OR a.previous_position IS NOT NULL) AND b.batch_id IS NULL
+ ORDER BY a.tenant, a.batch_id, a.position LIMIT $2
+"""
+
+
+async def dangling(connection: Connection, limit: int) -> list[AttestationRow]:
+    """Attestations that name one before them which is not there."""
+    return [AttestationRow(*row) for row in await connection.fetch(_DANGLING, LOG_ID, limit)]
+
+
+_LOOSE_ENDS = """
+SELECT a.tenant, a.batch_id, a.position FROM attestation a
+ WHERE a.log_id = $1 AND a.kind = ANY($2::text[]) AND (a.tenant, a.batch_id, a.position) > ($3, $4, $5)
+   AND NOT EXISTS (SELECT FROM loan l WHERE l.log_id = a.log_id AND l.tenant = a.tenant
+                      AND l.last_batch = a.batch_id AND l.last_position = a.position)
+   AND NOT EXISTS (SELECT FROM attestation n WHERE n.log_id = a.log_id AND n.tenant = a.tenant
+                      AND n.previous_batch = a.batch_id AND n.previous_position = a.position)
+ ORDER BY a.tenant, a.batch_id, a.position LIMIT $6
+"""
+
+
+async def loose_ends(
+    connection: Connection, kinds: Sequence[str], after: tuple[str, UUID, int], limit: int
+) -> list[tuple[str, UUID, int]]:
+    """The newest attestations of chains that no loan leads to; ``kinds`` are those about accounts."""
+    return [tuple(row) for row in await connection.fetch(_LOOSE_ENDS, LOG_ID, list(kinds), *after, limit)]
+
+
+_FORKS = """
+SELECT tenant, previous_batch, previous_position FROM attestation
+ WHERE log_id = $1 AND previous_batch IS NOT NULL
+ GROUP BY tenant, previous_batch, previous_position HAVING count(*) > 1 ORDER BY 1, 2, 3 LIMIT $2
+"""
+
+
+async def forks(connection: Connection, limit: int) -> list[tuple[str, UUID, int]]:
+    """Attestations that two others name as the one before them."""
+    return [tuple(row) for row in await connection.fetch(_FORKS, LOG_ID, limit)]
+
+
+_CONSENT_SUBJECTS = """
+SELECT subject FROM attestation WHERE log_id = $1 AND kind = 'consent' AND subject > $2
+ UNION SELECT subject FROM consent WHERE log_id = $1 AND subject > $2 ORDER BY 1 LIMIT $3
+"""
+
+
+async def consent_subjects(connection: Connection, after: bytes, limit: int) -> list[bytes]:
+    """Subjects with a consent, in the log or in the projection; ``after`` is exclusive."""
+    return [row["subject"] for row in await connection.fetch(_CONSENT_SUBJECTS, LOG_ID, after, limit)]
+
+
+_CONSENT_EVENTS = f"""
+SELECT {_COLUMNS} FROM attestation a JOIN entry e USING (log_id, tenant, batch_id)
+ WHERE a.log_id = $1 AND a.subject = ANY($2::bytea[]) AND a.kind IN ('consent', 'access') ORDER BY e.idx, a.position
+"""
+
+
+async def consent_events(connection: Connection, subjects: Sequence[bytes]) -> list[AttestationRow]:
+    """Every consent step and access record about these subjects, in log order."""
+    return [AttestationRow(*row) for row in await connection.fetch(_CONSENT_EVENTS, LOG_ID, list(subjects))]
+
+
+_CONSENTS = """
+SELECT tenant, consent, version, subject, state, artefact, last_batch, changed_at, reads, last_read FROM consent
+ WHERE log_id = $1 AND subject = ANY($2::bytea[]) ORDER BY tenant, consent, version
+"""
+
+
+async def consents_about(connection: Connection, subjects: Sequence[bytes]) -> list[ConsentRow]:
+    """The consent projection's rows about these subjects."""
+    return [ConsentRow(*row) for row in await connection.fetch(_CONSENTS, LOG_ID, list(subjects))]

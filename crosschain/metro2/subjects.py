@@ -1,14 +1,15 @@
 """Who a record is about: named rules that make an identifier, from which the deployment makes a pseudonym.
 
 - `national-id`: the social security number. `national-id-birth-date`: the number, a bar, the birth date.
-- `account-number`: the account stands for its borrower; accounts of one person do not meet. J1 and J2 name nobody then.
+- `account-number`: the account, with the lender's name before it, stands for its borrower: accounts of one person do
+  not meet, and equal numbers of two lenders are not one person. J1 and J2 name nobody then.
 - `assigned`: for de-identified files. Each account number is dealt by a seeded hash to one of a given number of
   invented borrowers, `assigned-000123`; with a third as many borrowers as accounts, each has about three. No two
   passes, no memory, the same answer at every lender. It says nothing true of real people: whoever uses it says so.
 - A record that names nobody under the rule is refused (`subject_missing`); a J1 or J2 that names nobody is no party.
 - The rule's spelling is the scheme's normalisation (ledger/subject/pseudonym.py), applied where pseudonyms are made.
 
-    >>> subject_rule("assigned", borrowers=666).borrower(record)
+    >>> subject_rule("assigned", tenant="acacia", borrowers=666).borrower(record)
     Identifier(scheme='account-number', value='assigned-000417')
 
 It makes no pseudonyms: their key is the deployment's.
@@ -76,9 +77,12 @@ def _national_id_birth_date(record: Record, segment: Segment, number: int) -> Id
     return Identifier("national-id-birth-date", f"{found}|{born.isoformat()}")
 
 
-def _account_number(record: Record, segment: Segment, number: int) -> Identifier | None:
-    account = field(record, "consumer_account_number").strip(" ")
-    return Identifier("account-number", account) if number == 0 and account.strip("0") else None
+def _account_number(tenant: str) -> Callable[[Record, Segment, int], Identifier | None]:
+    def name(record: Record, segment: Segment, number: int) -> Identifier | None:
+        account = field(record, "consumer_account_number").strip(" ")
+        return Identifier("account-number", f"{tenant}/{account}") if number == 0 and account.strip("0") else None
+
+    return name
 
 
 def _assigned(seed: int, borrowers: int) -> Callable[[Record, Segment, int], Identifier]:
@@ -94,8 +98,8 @@ RULES: Final = ("national-id", "national-id-birth-date", "account-number", "assi
 """Names of the rules."""
 
 
-def subject_rule(name: str, *, borrowers: int = 0, seed: int = ASSIGNED_SEED) -> SubjectRule:
-    """The rule called `name`; `borrowers` and `seed` are for `assigned` alone.
+def subject_rule(name: str, *, tenant: str, borrowers: int = 0, seed: int = ASSIGNED_SEED) -> SubjectRule:
+    """The rule called `name` for the file of `tenant`; `borrowers` and `seed` are for `assigned` alone.
 
     Raises InvalidInput `subject_rule_unknown`, or `borrowers_invalid` for `assigned` with less than one borrower.
     """
@@ -106,7 +110,7 @@ def subject_rule(name: str, *, borrowers: int = 0, seed: int = ASSIGNED_SEED) ->
     rules = {
         "national-id": SubjectRule(name, "base.social_security_number", _national_id),
         "national-id-birth-date": SubjectRule(name, "base.social_security_number", _national_id_birth_date),
-        "account-number": SubjectRule(name, "base.consumer_account_number", _account_number),
+        "account-number": SubjectRule(name, "base.consumer_account_number", _account_number(tenant)),
     }
     if name not in rules:
         raise InvalidInput("subject_rule_unknown", "no such rule", expected=", ".join(RULES), found=name)

@@ -201,7 +201,8 @@ class _Run:
             await self._publish_apart(batch, fault.code)
             return
         self.duplicates += bool(answer.get("duplicate"))
-        self._told(batch.records[-1].offset)
+        last = batch.records[-1]
+        self._told(last.offset + len(last.raw))
 
     async def _publish_apart(self, batch: SignedBatch, code: str) -> None:
         if len(batch.records) > 1:

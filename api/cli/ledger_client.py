@@ -73,7 +73,7 @@ class Credentials:
         """From the file's text. Raises InvalidInput `credentials_malformed`, and what a bad key raises."""
         try:
             given = json.loads(text)
-            salt = decode_standard(given["accountSalt"])
+            salt = decode_standard(str(given["accountSalt"]))
             tenant, ledger, url, token = (str(given[name]) for name in ("tenant", "ledger", "url", "token"))
             jwk = dict(given["jwk"])
         except (ValueError, KeyError, TypeError, InvalidInput):

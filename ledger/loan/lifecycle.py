@@ -7,6 +7,7 @@ Rules
 - Days past due, default, forbearance, pause, dispute and charge-off are *not* stages: they are facts beside the stage.
   In particular charge-off is accounting (the loan stays active and owed), write-off closes.
 - A lender's books (``snapshot``) are evidence of an active loan: an imported account need not tell of its disbursement.
+- A lender's file restates an ended account for months: the same agreement, charge-off and end again leave the stage.
 - An event names what happened, not what was sent: a repayment that clears the loan is ``repayment_clearing``.
 """
 
@@ -55,7 +56,8 @@ class Event(StrEnum):
     REPAYMENT_CLEARING = "repayment_clearing"
     REPAYMENT_EXCEEDING = "repayment_exceeding"
     REVERSAL = "reversal"
-    STANDING = "standing"  # delinquency, default, cure, charge_off, waiver: beside the stage
+    STANDING = "standing"  # delinquency, default, cure, waiver: beside the stage
+    CHARGE_OFF = "charge_off"  # accounting loss: beside the stage, and restated after the end
     RECOVERY = "recovery"
     CLOSURE_PAID = "closure_paid"
     CLOSURE_SHORT = "closure_short"
@@ -73,6 +75,13 @@ def _stays(stage: Stage, *events: Event) -> dict[tuple[Stage, Event], Stage]:
 
 _S, _E = Stage, Event
 _ENDED: Final = (_S.PAID, _S.SETTLED_SHORT, _S.REFINANCED, _S.WRITTEN_OFF, _S.RECOVERED, _S.SOLD, _S.FRAUD)
+_SAME_END: Final = (
+    (_S.SETTLED_SHORT, _E.CLOSURE_SHORT),
+    (_S.REFINANCED, _E.CLOSURE_REFINANCED),
+    (_S.WRITTEN_OFF, _E.CLOSURE_WRITTEN_OFF),
+    (_S.SOLD, _E.TRANSFER),
+    (_S.FRAUD, _E.CLOSURE_FRAUD),
+)
 
 TRANSITIONS: Final[dict[tuple[Stage, Event], Stage]] = {
     (_S.NEW, _E.APPLICATION): _S.APPLIED,
@@ -89,6 +98,7 @@ TRANSITIONS: Final[dict[tuple[Stage, Event], Stage]] = {
     (_S.APPROVED, _E.SNAPSHOT): _S.ACTIVE,
     **_stays(_S.APPROVED, _E.TERMS),
     **_stays(_S.ACTIVE, _E.DISBURSEMENT, _E.SNAPSHOT, _E.TERMS, _E.CHARGE, _E.REPAYMENT, _E.REVERSAL, _E.STANDING),
+    (_S.ACTIVE, _E.CHARGE_OFF): _S.ACTIVE,
     (_S.ACTIVE, _E.AGREEMENT): _S.ACTIVE,
     (_S.ACTIVE, _E.RECOVERY): _S.ACTIVE,
     (_S.ACTIVE, _E.REPAYMENT_CLEARING): _S.PAID,
@@ -109,7 +119,8 @@ TRANSITIONS: Final[dict[tuple[Stage, Event], Stage]] = {
     (_S.WRITTEN_OFF, _E.RECOVERY): _S.RECOVERED,
     (_S.WRITTEN_OFF, _E.REVERSAL): _S.ACTIVE,
     (_S.RECOVERED, _E.RECOVERY): _S.RECOVERED,
-    **{(stage, _E.SNAPSHOT): stage for stage in _ENDED},
+    **{(stage, event): stage for stage in _ENDED for event in (_E.AGREEMENT, _E.SNAPSHOT, _E.CHARGE_OFF)},
+    **{(stage, event): stage for stage, event in _SAME_END},
     **{(stage, _E.RECORD): stage for stage in Stage if stage is not _S.NEW},
 }
 """(stage, event) -> the stage that follows. A pair that is not here is refused."""

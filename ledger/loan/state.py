@@ -294,7 +294,7 @@ _EVENTS: Final = {
     "status_snapshot": Event.SNAPSHOT, "schedule": Event.TERMS, "restructure": Event.TERMS,
     "collateral": Event.TERMS, "guarantee": Event.TERMS, "pause": Event.TERMS, "resume": Event.TERMS,
     "charge": Event.CHARGE, "waiver": Event.STANDING, "reversal": Event.REVERSAL, "delinquency": Event.STANDING,
-    "default": Event.STANDING, "cure": Event.STANDING, "charge_off": Event.STANDING, "recovery": Event.RECOVERY,
+    "default": Event.STANDING, "cure": Event.STANDING, "charge_off": Event.CHARGE_OFF, "recovery": Event.RECOVERY,
     "transfer": Event.TRANSFER,
 }  # fmt: skip
 _CHANGES: Final[dict[str, Callable[[LoanState, Envelope, Any], Changes]]] = {

@@ -93,6 +93,13 @@ def test_invented_records_come_back_in_both_forms_and_fold_to_their_own_history(
         assert profile(state.grid_newest, state.grid, month_of(cast(date, state.as_of))) == stated
 
 
+def test_next_months_file_folds_on_top_of_this_months_whatever_the_status() -> None:
+    for invented in synthetic_records(accounts=400, seed=5, as_of=date(2026, 1, 31)):
+        claims = claimed(invented)
+        once, twice = folded(claims), folded(claims * 2)
+        assert (twice.stage, twice.closed, twice.grid) == (once.stage, once.closed, once.grid)
+
+
 def test_a_current_loan_is_agreement_history_snapshot_and_extension_in_this_order() -> None:
     claims = claimed(record(scheduled_monthly_payment=339, actual_payment=400))
     assert [claim.kind for claim in claims] == ["agreement", *["status_snapshot"] * 25, "extension"]

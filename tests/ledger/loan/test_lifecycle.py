@@ -21,7 +21,7 @@ def test_every_pair_of_stage_and_event_is_answered(stage: Stage, event: Event) -
 
 
 def test_the_table_has_the_number_of_pairs_that_the_documents_draw() -> None:
-    assert len(TRANSITIONS) == 62
+    assert len(TRANSITIONS) == 82
 
 
 def test_every_stage_but_new_can_be_reached_from_new() -> None:
@@ -35,7 +35,7 @@ def test_every_stage_but_new_can_be_reached_from_new() -> None:
 
 
 def test_a_charge_off_is_accounting_and_a_write_off_closes() -> None:
-    assert next_stage(Stage.ACTIVE, Event.STANDING) is Stage.ACTIVE
+    assert next_stage(Stage.ACTIVE, Event.CHARGE_OFF) is Stage.ACTIVE
     assert next_stage(Stage.ACTIVE, Event.CLOSURE_WRITTEN_OFF) is Stage.WRITTEN_OFF
 
 
@@ -50,3 +50,10 @@ def test_nothing_happens_to_a_loan_that_was_never_agreed() -> None:
     assert allowed == {Event.APPLICATION, Event.AGREEMENT}
     for ended in (Stage.DECLINED, Stage.WITHDRAWN, Stage.CANCELLED):
         assert {event for (stage, event) in TRANSITIONS if stage is ended} == {Event.RECORD}
+
+
+def test_an_ended_loan_may_be_restated_but_not_end_otherwise() -> None:
+    for event in (Event.AGREEMENT, Event.SNAPSHOT, Event.CHARGE_OFF, Event.CLOSURE_FRAUD):
+        assert next_stage(Stage.FRAUD, event) is Stage.FRAUD
+    for event in (Event.STANDING, Event.CLOSURE_PAID, Event.TRANSFER):
+        assert (Stage.FRAUD, event) not in TRANSITIONS

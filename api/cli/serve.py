@@ -151,7 +151,8 @@ def _dev_issuer(settings: Settings) -> DevIssuer:
 
 @click.command(
     "serve",
-    help="Run the server.\n\n\b\nExamples:\n  tallystick serve --dev-issuer\n  tallystick serve --host 0.0.0.0 --port 80",
+    help="Run the server.\n\n\b\nExamples:\n  tallystick serve --dev-issuer\n"
+    "  tallystick serve --host 0.0.0.0 --port 80",
 )
 @click.option("--host", help="Address to listen on (default 127.0.0.1).")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on (default 8470; 0: a free one).")

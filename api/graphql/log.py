@@ -8,10 +8,10 @@ Rules
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 from uuid import UUID as Uuid
 
+import msgspec
 import strawberry
 
 from api.auth.permissions import Permission
@@ -151,7 +151,7 @@ def receipt_document(receipt: NodeReceipt, origin: str) -> str:
         "path": [encode_standard(node) for node in receipt.path],
         "statement": receipt.statement.decode(),
     }
-    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return msgspec.json.encode(document, order="sorted").decode()
 
 
 def entry_of(row: EntryRow) -> Entry:

@@ -10,17 +10,28 @@ import sys
 
 import strawberry
 
+from api.graphql.borrower import BorrowerQuery
+from api.graphql.consents import ConsentMutation, ConsentQuery
+from api.graphql.events import EventMutation
 from api.graphql.http_view import make_schema
+from api.graphql.loans import LoanQuery
 from api.graphql.log import LogQuery
+from api.graphql.operator import OperatorMutation
 from api.graphql.tenants import TenantQuery
+from api.graphql.views import ViewQuery
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(LogQuery, TenantQuery):
+class Query(LogQuery, TenantQuery, LoanQuery, BorrowerQuery, ConsentQuery, ViewQuery):
     """Everything that can be read."""
 
 
-SCHEMA = make_schema(Query)
+@strawberry.type(description="Everything that can be changed. Each expected refusal is in the payload's errors.")
+class Mutation(EventMutation, ConsentMutation, OperatorMutation):
+    """Everything that can be changed."""
+
+
+SCHEMA = make_schema(Query, Mutation)
 """Built once a process; refuses to be built with a field that has no permission."""
 
 

@@ -8,7 +8,8 @@ Rules
   request under the same key is a conflict, and of two at once one wins and both get its answer.
 - An event about a loan that is there needs no subject: the loan's own is taken.
 - Acts that are not one batch of the caller's (enrolment, keys, erasure) go through ``once``: their key is recorded
-  right after they took effect. A crash in between makes the repetition a conflict (``tenant_exists``), never a second act.
+  right after they took effect. A crash in between makes the repetition a conflict (``tenant_exists``), never a second
+  act.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from ledger.node.publications import Publications
 from ledger.node.publisher import Draft, Publisher, Receipt
 from ledger.store.database import Database
 from ledger.store.idempotency_rows import insert_idempotency
-from ledger.store.loan_rows import read_loans
+from ledger.store.loan_rows import read_loan
 from ledger.types import AccountRef, Subject, TenantId
 
 
@@ -138,7 +139,7 @@ class Events:
 
     async def _subject_of(self, tenant: TenantId, event: Event) -> Subject:
         async with self._database.reading(tenants=(tenant,)) as connection:
-            found = (await read_loans(connection, [(tenant, event.account)])).get((tenant, event.account))
+            found = await read_loan(connection, tenant, event.account)
         if found is None:
             raise InvalidInput("subject_missing", "a new loan names its borrower", path="$.borrower",
                                advice="Name the borrower, or an account that is on the ledger.")  # fmt: skip

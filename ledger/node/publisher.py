@@ -31,6 +31,7 @@ from ledger.log.merkle import root_of
 from ledger.node.clock import Sources
 from ledger.node.committer import Committed, Committer, Effect, Pending
 from ledger.node.head_keeper import HeadKeeper
+from ledger.node.loan_cache import LoanCache
 from ledger.node.log_reader import LogReader
 from ledger.node.participants import DEPLOYMENT, Participants, load_participants
 from ledger.node.projection import consent_ids, ensure_may_publish, loan_keys
@@ -95,7 +96,8 @@ class Publisher:
         self._under_way: set[Any] = set()
         self._arrived = asyncio.Condition()
         self._workers: list[asyncio.Task[None]] = []
-        self._committers = [Committer(database, keeper, sources, self._renew) for _ in range(COMMITTERS)]
+        loans = LoanCache()
+        self._committers = [Committer(database, keeper, loans, sources, self._renew) for _ in range(COMMITTERS)]
 
     async def start(self) -> None:
         """Begin to commit. The keeper must be loaded."""
@@ -197,6 +199,7 @@ class Publisher:
         touches = frozenset(loan_keys(batch)) | frozenset(consent_ids(batch))
         pending = Pending(batch, sealed, digest, epoch, future, touches=touches, size_bytes=size_bytes, **rest)
         async with self._arrived:
+            self._ensure_room(size_bytes)  # others came while this one was sealed
             self._waiting.append(pending)
             self._waiting_bytes += size_bytes
             self._arrived.notify()

@@ -84,6 +84,13 @@ CONSENT_FIELDS_MAX: Final = 64
 SUBJECT_KEYS_CACHED_MAX: Final = 65_536
 """Data keys kept in memory by one process: about 12 MB."""
 
+LOANS_CACHED_MAX: Final = 65_536
+"""Loans kept in memory by one process: about 50 MB."""
+
+COPY_ATTESTATIONS_MIN: Final = 64
+"""Attestations in a group from which a COPY into a staging table is cheaper than arrays as parameters (measured:
+``bench publish``); below it the extra round trips cost more."""
+
 TILES_CACHED_MAX: Final = 512
 """Full tiles kept in memory by one process (8 KiB each): 4 MB, proofs over the last 131,072 entries."""
 

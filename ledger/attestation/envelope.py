@@ -42,7 +42,7 @@ Hash32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 
 class Envelope(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel"
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, rename="camel", gc=False
 ):
     """What every attestation carries around its body. ``effective_date`` is in the lender's business zone,
     ``reported_at`` in UTC milliseconds, ``jurisdiction`` an ISO 3166 alpha-2 code."""
@@ -63,7 +63,7 @@ class Envelope(
     tenant: TenantName
 
 
-class Attestation(msgspec.Struct, frozen=True):
+class Attestation(msgspec.Struct, frozen=True, gc=False):
     """An accepted attestation: its envelope, its typed body, its exact bytes and their commitment."""
 
     envelope: Envelope

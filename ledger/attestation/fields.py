@@ -26,6 +26,7 @@ class Body(
     kw_only=True,
     forbid_unknown_fields=True,
     omit_defaults=True,
+    gc=False,
     rename="camel",
 ):
     """What one kind of attestation says, without the envelope around it."""

@@ -34,7 +34,7 @@ from ledger.loan.lifecycle import Event, Stage, next_stage
 DAY: Final = timedelta(days=1)
 
 
-class LoanState(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class LoanState(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """One loan. Dates are in the lender's business zone, amounts minor units of ``currency``.
 
     ``schedule`` is (due date as a proleptic ordinal, amount due) of each instalment; ``since`` the day from which the

@@ -93,19 +93,19 @@ class Authority:
         if row.tenant in (await self._publisher.participants()).tenants:
             raise Conflict("tenant_exists", "a tenant of this name takes part already", found=row.tenant)
         key, wrapped = self._new_key(row.tenant) if jwk is None else (self._admit(jwk), None)
-        await self._enrol(row, key, wrapped)
+        await self._enrol(row, key, wrapped, fresh=True)
         return key
 
     async def enrol_key(self, tenant: TenantId, jwk: Mapping[str, object] | None) -> PublicKey:
         """Add a key to a tenant: its own, or (None) a managed one. Raises Conflict ``key_exists``."""
-        row = (await self._publisher.participants()).tenant(tenant)
+        row = (await self._publisher.participants(tenant)).tenant(tenant)
         key, wrapped = self._new_key(tenant) if jwk is None else (self._admit(jwk), None)
         await self._enrol(row, key, wrapped)
         return key
 
     async def end_key(self, tenant: TenantId, kid: str, *, compromised_from: UnixMillis | None) -> Receipt:
         """Retire a key now, or revoke it from a date on. Raises NotFound ``key_unknown``."""
-        keys = {key.kid: key for key in (await self._publisher.participants()).keys_of(tenant)}
+        keys = {key.kid: key for key in (await self._publisher.participants(tenant)).keys_of(tenant)}
         if kid not in keys:
             raise NotFound("key_unknown", "that tenant has no such key")
         key, now = keys[kid], self._sources.now()
@@ -155,14 +155,15 @@ class Authority:
         )
         return Erased(receipt, count)
 
-    async def _enrol(self, row: TenantRow, key: PublicKey, wrapped: bytes | None) -> None:
+    async def _enrol(self, row: TenantRow, key: PublicKey, wrapped: bytes | None, *, fresh: bool = False) -> None:
         tenant = TenantId(row.tenant)
         known = {other.kid for other in (await self._publisher.participants()).keys_of(tenant)}
         if key.kid in known:
             raise Conflict("key_exists", "this key is enrolled already", found=key.kid)
 
         async def effect(connection: Connection) -> None:
-            await insert_tenant(connection, row)
+            if not await insert_tenant(connection, row) and fresh:
+                raise Conflict("tenant_exists", "a tenant of this name takes part already", found=row.tenant)
             stored = KeyRow(tenant, key.kid, key.alg, key.raw, key.not_before_ms, key.not_after_ms, None)
             if not await insert_key(connection, stored):
                 raise Conflict("key_exists", "this key is enrolled already", found=key.kid)

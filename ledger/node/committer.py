@@ -29,12 +29,14 @@ import asyncpg
 from ledger.attestation.batch import Batch
 from ledger.errors import Conflict, TallystickError, Unavailable
 from ledger.limits import COMMIT_RETRIES_MAX
+from ledger.loan.state import decode_state
 from ledger.log.right_edge import RightEdge
 from ledger.log.tiles import TileId
 from ledger.node.clock import Sources
 from ledger.node.head_keeper import HeadKeeper
-from ledger.node.projection import LoanKey, Place, Projection, consent_ids, loan_keys
-from ledger.store.attestation_rows import AttestationColumns, attestations_by_id, insert_attestations
+from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey, Place
+from ledger.node.projection import Projection, consent_ids, loan_keys, loan_rows
+from ledger.store.attestation_rows import STAGING, AttestationRow, attestations_by_id, insert_attestations
 from ledger.store.consent_rows import insert_consent, lock_consents, update_consent
 from ledger.store.database import Connection, Database, begin
 from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency, read_idempotency
@@ -104,6 +106,10 @@ class _Moved(Exception):
     """Somebody else committed between our read and our write."""
 
 
+class _Stale(Exception):
+    """A refusal rested on cached loans; they are dropped and the group is tried again."""
+
+
 class _Unknown(Exception):
     """COMMIT was sent and its outcome is not known."""
 
@@ -120,9 +126,12 @@ class _BatchRefused(Exception):
 class Committer:
     """One connection that commits groups; several may share a HeadKeeper."""
 
-    def __init__(self, database: Database, keeper: HeadKeeper, sources: Sources, renew: Renew) -> None:
+    def __init__(
+        self, database: Database, keeper: HeadKeeper, loans: LoanCache, sources: Sources, renew: Renew
+    ) -> None:
         self._database = database
         self._keeper = keeper
+        self._loans = loans
         self._sources = sources
         self._renew = renew
         self._connection: Any = None
@@ -161,6 +170,9 @@ class Committer:
         except _Moved:
             await self._roll_back(reload=True)
             return group
+        except _Stale:
+            await self._roll_back(reload=False)
+            return group
         except asyncpg.UniqueViolationError:
             await self._roll_back(reload=False)
             return await self._sort_out(group)
@@ -195,7 +207,7 @@ class Committer:
     async def _transaction(self, connection: Any, group: list[Pending]) -> None:
         tenants = {tenant for pending in group for tenant in (pending.key[0], *pending.tenants)}
         await begin(connection, tenants=sorted(tenants))
-        accepted, refused = await self._project(connection, group)
+        accepted, refused, changed = await self._project(connection, group)
         if not accepted:
             await connection.execute("ROLLBACK")
             _refuse(refused)
@@ -213,16 +225,21 @@ class Committer:
             head, edge, entries, closed = await self._advance(connection, accepted)
             await self._send_commit(connection)
             self._keeper.adopt(head, edge)
+        self._loans.put(changed)
         _refuse(refused)
         for pending, entry in zip(accepted, entries, strict=True):
             pending.succeed(Committed(entry, head, tuple(edge.path(entry.idx, closed))))
 
-    async def _project(self, connection: Any, group: list[Pending]) -> tuple[list[Pending], list[_BatchRefused]]:
-        """Fold the group over what is stored; gives what is accepted and what is refused, which is answered only once
-        the state that it was refused in is committed."""
+    async def _project(
+        self, connection: Any, group: list[Pending]
+    ) -> tuple[list[Pending], list[_BatchRefused], dict[LoanKey, CachedLoan]]:
+        """Fold the group over what is stored; gives what is accepted, what is refused (it is answered only once the
+        state that it was refused in is committed), and the loans that change."""
         keys: set[LoanKey] = set().union(*(loan_keys(pending.batch) for pending in group))
         consents: set[UUID] = set().union(*(consent_ids(pending.batch) for pending in group))
-        loans = await read_loans(connection, sorted(keys)) if keys else {}  # type: ignore[arg-type]
+        loans, missing = self._loans.find(keys)
+        if missing:
+            loans |= await _read(connection, missing)
         locked = await lock_consents(connection, sorted(consents)) if consents else {}
         projection = Projection(loans, locked)
         accepted: list[Pending] = []
@@ -234,15 +251,17 @@ class Committer:
                 accepted.append(pending)
             except TallystickError as error:
                 await self._ensure_new(connection, pending, accepted)
+                if self._loans.drop(loan_keys(pending.batch).difference(missing)):
+                    raise _Stale from None  # refused on the word of the cache: ask the store
                 refused.append(_BatchRefused(pending, error))
         changed = projection.changed_loans()
-        if changed and not await put_loans(connection, changed):
+        if changed and not await put_loans(connection, loan_rows(changed)):
             raise _Moved
         for row in projection.new_consents():
             await insert_consent(connection, row)
         for row in projection.changed_consents():
             await update_consent(connection, row)
-        return accepted, refused
+        return accepted, refused, changed
 
     async def _ensure_new(self, connection: Any, pending: Pending, accepted: list[Pending]) -> None:
         """A batch that does not fold: perhaps because it is there already, or twice in the group."""
@@ -345,6 +364,7 @@ class Committer:
             self._connection = await self._database.dedicated()
             self._doubtful = False
             self._connection.add_log_listener(self._heard)
+            await self._connection.execute(STAGING)
         return self._connection
 
     def _heard(self, connection: Any, message: Any) -> None:
@@ -367,6 +387,7 @@ class Committer:
             self._drop_connection()
 
     async def _reload(self, connection: Connection) -> None:
+        self._loans.forget()
         await self._keeper.load(connection, self._sources.now())
 
 
@@ -387,20 +408,24 @@ async def _key_taken(connection: Connection, row: IdempotencyRow | None) -> bool
     return row is not None and await read_idempotency(connection, TenantId(row.tenant), row.key) is not None
 
 
+async def _read(connection: Any, keys: list[LoanKey]) -> dict[LoanKey, CachedLoan]:
+    rows = await read_loans(connection, keys)  # type: ignore[arg-type]
+    return {
+        key: CachedLoan(version, (batch, position), decode_state(state))
+        for key, version, batch, position, state in rows
+    }
+
+
 async def _insert_rows(connection: Any, accepted: list[Pending]) -> None:
-    columns = AttestationColumns([], [], [], [], [], [], [], [], [], [], [])
+    rows = []
     for pending in accepted:
-        (tenant, batch), count = pending.key, len(pending.sealed)
-        envelopes = [attestation.envelope for attestation in pending.batch.attestations]
-        columns.tenant.extend([tenant] * count)
-        columns.batch_id.extend([batch] * count)
-        columns.position.extend(range(count))
-        columns.id.extend([envelope.id for envelope in envelopes])
-        columns.kind.extend([envelope.kind for envelope in envelopes])
-        columns.subject.extend([envelope.subject for envelope in envelopes])
-        columns.previous_batch.extend([place and place[0] for place in pending.chain])
-        columns.previous_position.extend([place and place[1] for place in pending.chain])
-        columns.commitment.extend([attestation.commitment for attestation in pending.batch.attestations])
-        columns.path.extend(pending.batch.paths)
-        columns.sealed.extend(pending.sealed)
-    await insert_attestations(connection, columns)
+        tenant, batch = pending.key
+        columns = zip(pending.batch.attestations, pending.batch.paths, pending.sealed, pending.chain, strict=True)
+        for position, (attestation, path, sealed, previous) in enumerate(columns):
+            envelope = attestation.envelope
+            before, place = previous or (None, None)
+            rows.append(AttestationRow(
+                tenant, batch, position, envelope.id, envelope.kind, envelope.subject, before, place,
+                attestation.commitment, path, sealed,
+            ))  # fmt: skip
+    await insert_attestations(connection, rows)

@@ -64,7 +64,7 @@ class Consents:
         earlier = await earlier_answer(self._database, request)
         if earlier is not None:
             return await self.seen_by_consumer(TenantId(artefact.consumer), UUID(earlier.answer[1:-1].decode()))
-        participants = await self._publisher.participants()
+        participants = await self._publisher.participants(artefact.consumer, *artefact.providers)
         participants.tenant(artefact.consumer)
         for provider in artefact.providers:
             participants.tenant(provider)

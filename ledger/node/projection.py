@@ -1,8 +1,8 @@
 """What a group of batches changes in the projections, worked out in memory before anything is written.
 
-    work = Projection(loan_rows, consent_rows)
+    work = Projection(loans, consent_rows)
     chain = work.apply(batch, publisher_role, now)     # raises and changes nothing, or takes effect whole
-    work.changed_loans(), work.new_loans(), work.changed_consents(), ...
+    work.changed_loans(), work.new_consents(), work.changed_consents()
 
 Rules
 - A batch is all or nothing: the first attestation that is refused refuses the batch, with its place.
@@ -27,13 +27,12 @@ from ledger.attestation.sharing_kinds import Access, Consent
 from ledger.consent.artefact import ConsentState, next_state, read_artefact
 from ledger.consent.decision import Use, decide
 from ledger.errors import Refused, TallystickError
-from ledger.loan.state import LoanState, decode_state, encode_state, fold
+from ledger.loan.state import LoanState, encode_state, fold
+from ledger.node.loan_cache import CachedLoan, LoanKey, Place
 from ledger.store.consent_rows import ConsentRow
 from ledger.store.loan_rows import LoanRow
 from ledger.types import UnixMillis
 
-LoanKey = tuple[str, bytes]
-Place = tuple[UUID, int]
 ConsentKey = tuple[bytes, UUID, int]
 """(subject, consent, version): another consumer that takes the same consent id for another borrower changes nothing."""
 _CONSENT_KINDS = frozenset({"access", "consent"})
@@ -62,7 +61,7 @@ def ensure_may_publish(batch: Batch, role: str) -> None:
 class Projection:
     """The projections of one group, starting from the rows as they were read."""
 
-    def __init__(self, loans: Mapping[LoanKey, LoanRow], consents: Mapping[UUID, list[ConsentRow]]) -> None:
+    def __init__(self, loans: Mapping[LoanKey, CachedLoan], consents: Mapping[UUID, list[ConsentRow]]) -> None:
         self._loans = loans
         self._states: dict[LoanKey, tuple[LoanState, Place]] = {}
         self._consents: dict[ConsentKey, ConsentRow] = {
@@ -102,18 +101,16 @@ class Projection:
     def _current(self, key: LoanKey) -> tuple[LoanState | None, Place | None]:
         if key in self._states:
             return self._states[key]
-        row = self._loans.get(key)
-        return (None, None) if row is None else (decode_state(row.state), (row.last_batch, row.last_position))
+        loan = self._loans.get(key)
+        return (None, None) if loan is None else (loan.state, loan.last)
 
-    def changed_loans(self) -> list[LoanRow]:
+    def changed_loans(self) -> dict[LoanKey, CachedLoan]:
         """Loans that are new or changed, with the version they get."""
-        return [
-            LoanRow(
-                *key, state.subject, self._loans[key].version + 1 if key in self._loans else 1, batch, position,
-                encode_state(state),
-            )
-            for key, (state, (batch, position)) in self._states.items()
-        ]  # fmt: skip
+        loans = self._loans
+        return {
+            key: CachedLoan(loans[key].version + 1 if key in loans else 1, last, state)
+            for key, (state, last) in self._states.items()
+        }
 
     def new_consents(self) -> Iterable[ConsentRow]:
         """Versions of consents that were not stored before."""
@@ -158,6 +155,14 @@ class Projection:
                 body.artefact.consumer, body.consent, body.version, body.artefact.subject, state.value,
                 encode_body(body.artefact), batch, reported, 0, None,
             )  # fmt: skip
+
+
+def loan_rows(loans: Mapping[LoanKey, CachedLoan]) -> list[LoanRow]:
+    """Loans as rows of their projection."""
+    return [
+        LoanRow(tenant, account, loan.state.subject, loan.version, loan.last[0], loan.last[1], encode_state(loan.state))
+        for (tenant, account), loan in loans.items()
+    ]
 
 
 def _use(row: ConsentRow) -> Use:

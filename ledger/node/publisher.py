@@ -25,7 +25,7 @@ from ledger.attestation.batch import Batch, Statement, assemble, open_batch, sig
 from ledger.attestation.envelope import Attestation, compose
 from ledger.attestation.fields import Body
 from ledger.attestation.keys import PrivateKey
-from ledger.errors import Refused, Unavailable
+from ledger.errors import Refused, Unavailable, Untrusted
 from ledger.limits import GROUP_ATTESTATIONS_MAX, GROUP_BATCHES_MAX, QUEUE_BATCHES_MAX, QUEUE_BYTES_MAX
 from ledger.log.merkle import root_of
 from ledger.node.clock import Sources
@@ -40,7 +40,7 @@ from ledger.store.database import Database
 from ledger.store.idempotency_rows import IdempotencyRow
 from ledger.types import TenantId, UnixMillis
 
-COMMITTERS: Final = 2
+COMMITTERS: Final = 3
 """Groups under way at once: while PostgreSQL works on one, the other is folded here."""
 
 
@@ -121,11 +121,23 @@ class Publisher:
         for committer in self._committers:
             await committer.close()
 
-    async def participants(self) -> Participants:
-        """Tenants and keys under the newest epoch that this process knows."""
+    async def participants(self, *named: str) -> Participants:
+        """Tenants and keys under the newest epoch that this process knows; a tenant among ``named`` that it does not
+        know may have been enrolled through another process, so then it asks the store first."""
         if self._epoch != self._keeper.head.epoch:
             await self.refresh()
+        if not self._participants.tenants.keys() >= set(named):
+            await self._catch_up()
         return self._participants
+
+    async def _catch_up(self) -> bool:
+        """Learn what other processes committed; False when no key changed meanwhile."""
+        async with self._database.reading() as connection, self._keeper.turn:
+            head = await self._keeper.load(connection, self._sources.now())
+        if head.epoch == self._epoch:
+            return False
+        await self.refresh()
+        return True
 
     async def refresh(self) -> None:
         """Read tenants and keys anew and drop data keys."""
@@ -140,11 +152,14 @@ class Publisher:
         Raises InvalidInput, Untrusted, Refused, Conflict (``batch_differs``, ``attestation_duplicate``), Unavailable.
         """
         self._ensure_room(len(body))
-        participants = await self.participants()
+        participants = await self.participants(tenant)
+        try:
+            batch = self._opened(tenant, token, body)
+        except Untrusted as error:
+            if error.code != "key_unknown" or not await self._catch_up():
+                raise
+            batch = self._opened(tenant, token, body)
         row = participants.tenant(tenant)
-        batch = open_batch(
-            token, body, participants.keys_of(tenant), origin=self._origin, now=self._sources.now()
-        )  # fmt: skip
         if batch.statement.tenant != tenant:
             raise Refused("tenant_differs", "the statement is another tenant's", path="$.tenant")
         ensure_may_publish(batch, row.role)
@@ -179,6 +194,10 @@ class Publisher:
             effect=effect, voids_caches=voids_caches,
         )  # fmt: skip
         return receipt, attestations
+
+    def _opened(self, tenant: TenantId, token: bytes, body: bytes) -> Batch:
+        keys = self._participants.keys_of(self._participants.tenant(tenant).tenant)
+        return open_batch(token, body, keys, origin=self._origin, now=self._sources.now())
 
     def _finish(self, tenant: TenantId, draft: Draft) -> Attestation:
         fields: dict[str, Any] = {
@@ -266,4 +285,6 @@ class Publisher:
         self._waiting.extendleft(reversed(left))
         for pending in group:
             self._under_way |= pending.touches
+        # What ends a key or a salt comes last: the others were signed and sealed while it was good.
+        group.sort(key=lambda pending: pending.voids_caches)
         return group

@@ -36,7 +36,7 @@ from ledger.node.sealer import Sealer
 from ledger.store.attestation_rows import LAST_ID, AttestationRow, about_subject, chains, key_events
 from ledger.store.consent_rows import ConsentRow, latest_consent
 from ledger.store.database import Database
-from ledger.store.loan_rows import LoanRow, loans_of_subject, loans_of_tenant, read_loans
+from ledger.store.loan_rows import LoanRow, loans_of_subject, loans_of_tenant, read_loan
 from ledger.store.log_rows import EntryRow, entries_by_batch
 from ledger.types import AccountRef, Subject, TenantId, UnixMillis
 from ledger.view.bundle import ConsentUsed, EvidenceRow, LineEvidence, build_bundle, view_hash
@@ -137,7 +137,7 @@ class Reader:
         """One loan on any day: for a day past, its events up to that day are folded again. Raises NotFound."""
         day = as_of or self._today()
         async with self._database.reading(tenants=(tenant,)) as connection:
-            row = (await read_loans(connection, [(tenant, account)])).get((tenant, account))
+            row = await read_loan(connection, tenant, account)
             if row is None:
                 raise NotFound("loan_unknown", "no such loan")
             if day >= self._today():

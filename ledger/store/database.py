@@ -33,6 +33,16 @@ SERVER_VERSION_MIN: Final = 150000
 POOL_CONNECTIONS_MAX: Final = 8
 """Reading connections of one process; the committer has its own."""
 
+_PLANNING: Final = {
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "jit": "off",
+}
+"""Every statement here looks rows up by key. Told so, the planner cannot choose a scan of a table that was empty when
+the statement was prepared, or that nobody analysed since: that choice costs a thousandfold."""
+
 
 class _StatelessConnection(asyncpg.Connection):  # type: ignore[misc]
     """A connection whose return to the pool costs no round trip: all state here is transaction-local."""
@@ -54,7 +64,7 @@ class Database:
         try:
             self._pool = await asyncpg.create_pool(
                 self._dsn, min_size=1, max_size=POOL_CONNECTIONS_MAX, timeout=CONNECT_TIMEOUT_S,
-                connection_class=_StatelessConnection, max_inactive_connection_lifetime=300.0,
+                connection_class=_StatelessConnection, max_inactive_connection_lifetime=300.0, server_settings=_PLANNING,
             )  # fmt: skip
         except (OSError, TimeoutError, asyncpg.PostgresError) as error:
             raise unreachable(error) from error
@@ -69,7 +79,7 @@ class Database:
     async def dedicated(self) -> Any:
         """A connection outside the pool, for the committer. Raises Unavailable."""
         try:
-            return await asyncpg.connect(self._dsn, timeout=CONNECT_TIMEOUT_S)
+            return await asyncpg.connect(self._dsn, timeout=CONNECT_TIMEOUT_S, server_settings=_PLANNING)
         except (OSError, TimeoutError, asyncpg.PostgresError) as error:
             raise unreachable(error) from error
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from ledger.limits import COPY_ATTESTATIONS_MIN
 from ledger.store.database import Connection
 from ledger.store.log_rows import LOG_ID
 from ledger.types import AccountRef, Subject, TenantId
@@ -24,48 +25,54 @@ class LoanRow(NamedTuple):
 
 
 _COLUMNS = "tenant, account, subject, version, last_batch, last_position, state"
-_READ = f"""
-SELECT l.tenant, l.account, l.subject, l.version, l.last_batch, l.last_position, l.state
-  FROM unnest($2::text[], $3::bytea[]) AS k(tenant, account)
-  JOIN loan l ON l.log_id = $1 AND l.tenant = k.tenant AND l.account = k.account
+_READ = """
+SELECT k.n, l.version, l.last_batch, l.last_position, l.state
+  FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY AS k(tenant, account, n)
+ CROSS JOIN LATERAL (SELECT * FROM loan l WHERE l.log_id = $1 AND l.tenant = k.tenant AND l.account = k.account OFFSET 0) l
 """
 
 
 async def read_loans(
     connection: Connection, keys: Sequence[tuple[TenantId, AccountRef]]
-) -> dict[tuple[str, bytes], LoanRow]:
-    """The loans with these keys, those that exist."""
+) -> list[tuple[tuple[TenantId, AccountRef], int, UUID, int, bytes]]:
+    """(key, version, last batch, last position, state) of the loans with these keys, those that exist."""
     rows = await connection.fetch(_READ, LOG_ID, [key[0] for key in keys], [key[1] for key in keys])
-    return {(row[0], row[1]): LoanRow(*row) for row in rows}
+    return [(keys[n - 1], version, batch, position, state) for n, version, batch, position, state in rows]
 
 
-_UPDATE = """
-UPDATE loan l SET version = l.version + 1, last_batch = u.last_batch, last_position = u.last_position, state = u.state
-  FROM unnest($2::text[], $3::bytea[], $4::int[], $5::uuid[], $6::smallint[], $7::bytea[])
-       AS u(tenant, account, version, last_batch, last_position, state)
- WHERE l.log_id = $1 AND l.tenant = u.tenant AND l.account = u.account AND l.version = u.version
+_ONE = f"SELECT {_COLUMNS} FROM loan WHERE log_id = $1 AND tenant = $2 AND account = $3"
+
+
+async def read_loan(connection: Connection, tenant: TenantId, account: AccountRef) -> LoanRow | None:
+    """One loan of a tenant."""
+    row = await connection.fetchrow(_ONE, LOG_ID, tenant, account)
+    return None if row is None else LoanRow(*row)
+
+
+_PUT = """
+INSERT INTO loan AS l (log_id, tenant, account, subject, version, last_batch, last_position, state)
+SELECT $1, u.* FROM {source} AS u
+ON CONFLICT (log_id, tenant, account) DO UPDATE SET version = excluded.version, last_batch = excluded.last_batch,
+       last_position = excluded.last_position, state = excluded.state
+ WHERE l.version = excluded.version - 1
 """
+_PUT_ARRAYS = _PUT.format(
+    source="unnest($2::text[], $3::bytea[], $4::bytea[], $5::int[], $6::uuid[], $7::smallint[], $8::bytea[])"
+)
+_PUT_STAGED = _PUT.format(source="(SELECT * FROM pg_temp.staged_loan)")
 
 
-async def update_loans(connection: Connection, rows: Sequence[LoanRow]) -> bool:
-    """Write changed loans whose ``version`` is still the one that was read; False when one of them moved on."""
-    status = await connection.execute(
-        _UPDATE, LOG_ID, [row.tenant for row in rows], [row.account for row in rows], [row.version for row in rows],
-        [row.last_batch for row in rows], [row.last_position for row in rows], [row.state for row in rows],
-    )  # fmt: skip
-    return status == f"UPDATE {len(rows)}"
+async def put_loans(connection: Connection, rows: Sequence[LoanRow]) -> bool:
+    """Write loans that are new or changed; ``version`` is one more than was read, 1 for a new one.
 
-
-_INSERT = """
-INSERT INTO loan (log_id, tenant, account, subject, version, last_batch, last_position, state)
-SELECT $1, u.* FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::int[], $6::uuid[], $7::smallint[], $8::bytea[]) AS u
-ON CONFLICT DO NOTHING
-"""
-
-
-async def insert_loans(connection: Connection, rows: Sequence[LoanRow]) -> bool:
-    """Add loans; False when one of them appeared meanwhile."""
-    status = await connection.execute(_INSERT, LOG_ID, *(list(column) for column in zip(*rows, strict=True)))
+    False when one of them moved on since it was read. One statement that the index drives whatever the planner thinks
+    of the table's size (a join to the arrays would be planned from statistics that a young table does not have).
+    """
+    if len(rows) < COPY_ATTESTATIONS_MIN:
+        status = await connection.execute(_PUT_ARRAYS, LOG_ID, *(list(column) for column in zip(*rows, strict=True)))
+    else:
+        await connection.copy_records_to_table("staged_loan", schema_name="pg_temp", records=rows)
+        status = await connection.execute(_PUT_STAGED, LOG_ID)
     return status == f"INSERT 0 {len(rows)}"
 
 

@@ -152,8 +152,8 @@ async def read_entries(connection: Connection, first: int, end: int) -> list[Ent
 
 
 _BY_BATCHES = f"""
-SELECT {_COLUMNS} FROM entry
- WHERE log_id = $1 AND (tenant, batch_id) IN (SELECT * FROM unnest($2::text[], $3::uuid[]))
+SELECT e.* FROM unnest($2::text[], $3::uuid[]) AS k(tenant, batch_id) CROSS JOIN LATERAL (
+    SELECT {_COLUMNS} FROM entry WHERE log_id = $1 AND tenant = k.tenant AND batch_id = k.batch_id OFFSET 0) e
 """
 
 

@@ -107,6 +107,7 @@ async def _prepare_roles(connection: Any, passwords: dict[str, str | None]) -> N
         GRANT CREATE, USAGE ON SCHEMA public TO {OWNER};
         REVOKE CREATE ON SCHEMA public FROM PUBLIC;
         REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC;
+        GRANT TEMPORARY ON DATABASE {database} TO {APP};
         GRANT USAGE ON SCHEMA public TO {APP}, {AUDIT};
         GRANT CONNECT ON DATABASE {database} TO {APP}, {AUDIT};
         SET ROLE {OWNER};

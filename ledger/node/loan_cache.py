@@ -1,0 +1,66 @@
+"""Loans that this process wrote or read lately, so that the next event of one needs no read.
+
+Rules
+- A cached loan may be stale, never wrong: it is written back under the version it was read at, and another process's
+  change makes the write fail, whereupon everything is dropped and read again.
+- A refusal that rests on cached loans is not given: the loans are dropped and read from the store first.
+- What a commit changed enters after COMMIT succeeded. When the epoch moves (an erasure deletes rows) all is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+from uuid import UUID
+
+from ledger.limits import LOANS_CACHED_MAX
+from ledger.loan.state import LoanState
+
+LoanKey = tuple[str, bytes]
+Place = tuple[UUID, int]
+
+
+class CachedLoan(NamedTuple):
+    """A loan as of its ``version``; ``last`` is its newest attestation as (batch id, position)."""
+
+    version: int
+    last: Place
+    state: LoanState
+
+
+class LoanCache:
+    """A bounded map of loans. Old halves are dropped whole: no bookkeeping on the hot path."""
+
+    def __init__(self) -> None:
+        self._recent: dict[LoanKey, CachedLoan] = {}
+        self._older: dict[LoanKey, CachedLoan] = {}
+
+    def forget(self) -> None:
+        """Drop everything."""
+        self._recent, self._older = {}, {}
+
+    def find(self, keys: Iterable[LoanKey]) -> tuple[dict[LoanKey, CachedLoan], list[LoanKey]]:
+        """(the loans that are here, the keys that are not)."""
+        found: dict[LoanKey, CachedLoan] = {}
+        missing = []
+        for key in keys:
+            loan = self._recent.get(key) or self._older.get(key)
+            if loan is None:
+                missing.append(key)
+            else:
+                found[key] = loan
+        return found, missing
+
+    def drop(self, keys: Iterable[LoanKey]) -> bool:
+        """Drop these; True when one of them was here."""
+        known = [key for key in keys if key in self._recent or key in self._older]
+        for key in known:
+            self._recent.pop(key, None)
+            self._older.pop(key, None)
+        return bool(known)
+
+    def put(self, loans: dict[LoanKey, CachedLoan]) -> None:
+        """Keep loans as they are committed now."""
+        if len(self._recent) + len(loans) > LOANS_CACHED_MAX // 2:
+            self._older, self._recent = self._recent, {}
+        self._recent.update(loans)

@@ -38,10 +38,11 @@ from api.http.attestations import attestation_routes
 from api.http.batches import batch_routes
 from api.http.callers import Callers
 from api.http.errors import problem_handlers
-from api.http.guards import guarded
+from api.http.guards import BODY_LIMITS, BodyLimit, guarded
 from api.http.health import health_routes
 from api.http.log_files import log_routes
 from api.http.subjects import subject_routes
+from api.limits import SUBJECTS_BODY_BYTES_MAX
 from api.settings import Settings
 from ledger.errors import TallystickError
 from ledger.node.events import Events
@@ -51,6 +52,9 @@ from ledger.node.publications import Publications
 
 VERSION: Final = "0.1.0"
 """The version in pyproject.toml; a test holds the two together."""
+
+APP_BODY_LIMITS: Final = (BodyLimit("/v1/subjects", SUBJECTS_BODY_BYTES_MAX), *BODY_LIMITS)
+"""Bounds of bodies by route."""
 
 
 def build_app(
@@ -75,7 +79,7 @@ def build_app(
         *health_routes(node, VERSION),
         *(() if dev_issuer is None else dev_issuer.routes()),
     ]
-    return guarded(_Application(routes, _graphql(services, callers)))
+    return guarded(_Application(routes, _graphql(services, callers)), body_limits=APP_BODY_LIMITS)
 
 
 async def register_tenants(node: Node, dev_issuer: DevIssuer) -> None:

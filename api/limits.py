@@ -26,6 +26,9 @@ GRAPHQL_BODY_BYTES_MAX: Final = 256 * 1024
 BULK_BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 """One batch over HTTP: 4,096 attestations of 4 kB (the ledger's own bound for a batch)."""
 
+SUBJECTS_BODY_BYTES_MAX: Final = 2 * 1024 * 1024
+"""Identifiers of one batch: 4,096 of at most 256 characters and their schemes."""
+
 BODY_WAIT_S_MAX: Final = 15.0
 """Seconds a server waits, in all, for the bytes of one body: 64 KiB at 5 kB/s arrive, a slow-body attack does not."""
 

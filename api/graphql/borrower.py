@@ -64,19 +64,25 @@ class BorrowerQuery:
     )
     async def node(self, info: Info, id: GlobalIdArgument) -> Node | None:
         """An object by its global id."""
-        kind, key = decode_global_id(id, "Consent", "Entry", "Loan", "Tenant")
+        kind, key = decode_global_id(id, *_FINDERS)
         try:
             return await _FINDERS[kind](info, key)
         except NotFound:
             return None
 
 
+async def _access(info: Info, key: str) -> Node | None:
+    require(info.context.principal, Permission.ACCESSES_READ)
+    wanted = _uuid(key)
+    # The list goes backwards from an exclusive end: the one right before the id's successor is the id itself, or not.
+    before = Uuid(int=min(wanted.int + 1, LAST_ID.int))
+    seen = await info.context.node.reader.accesses(info.context.subject, before=before, limit=1)
+    return access_of(seen[0]) if seen and seen[0].id == wanted else None
+
+
 async def _consent(info: Info, key: str) -> Node | None:
     require(info.context.principal, Permission.CONSENTS_READ)
-    try:
-        return await consent_by_key(info.context, Uuid(key))
-    except ValueError:
-        raise InvalidInput("global_id_invalid", "not an id of this ledger", path="$.id") from None
+    return await consent_by_key(info.context, _uuid(key))
 
 
 async def _loan(info: Info, key: str) -> Node | None:
@@ -95,5 +101,12 @@ async def _tenant(info: Info, key: str) -> Node | None:
     return await find_tenant(info, key)
 
 
-_FINDERS = {"Consent": _consent, "Entry": _entry, "Loan": _loan, "Tenant": _tenant}
+def _uuid(key: str) -> Uuid:
+    try:
+        return Uuid(key)
+    except ValueError:
+        raise InvalidInput("global_id_invalid", "not an id of this ledger", path="$.id") from None
+
+
+_FINDERS = {"AccessRecord": _access, "Consent": _consent, "Entry": _entry, "Loan": _loan, "Tenant": _tenant}
 """Type of a global id -> who finds the object, for this caller."""

@@ -6,7 +6,9 @@ import os
 from typing import Any
 
 REFUSALS = "errors { code reason message path advice }"
-RECEIPT = "receipt { index treeSize batch leafHash root count committedAt path checkpoint statement duplicate document }"
+RECEIPT = (
+    "receipt { index treeSize batch leafHash root count committedAt path checkpoint statement duplicate document }"
+)
 
 
 def recording(name: str, kind: str) -> str:
@@ -33,7 +35,9 @@ query ($consent: ID!, $bundle: Boolean! = false) {{
   creditView(consent: $consent, withBundle: $bundle) {{
     view {{
       consent detail asOf evidence bundle access {{ index count }}
-      lines {{ account lender {{ name displayName }} balance pastDue daysPastDue currency principal stage flags history }}
+      lines {{
+        account lender {{ name displayName }} balance pastDue daysPastDue currency principal stage flags history
+      }}
     }}
     {REFUSALS}
   }}

@@ -59,7 +59,8 @@ async def test_a_view_across_lenders_verifies_and_after_the_revoke_the_next_one_
 
     borrower = application.borrower(subject(application))
     mine = await application.data(
-        "{ me { lines { lender { name } } accesses(first: 5) { nodes { consumer { name } lines index entry { index } } }"
+        "{ me { lines { lender { name } }"
+        " accesses(first: 5) { nodes { id consumer { name } lines index entry { index } } }"
         " consents(first: 5) { nodes { id state reads } } } }",
         borrower,
     )
@@ -67,6 +68,9 @@ async def test_a_view_across_lenders_verifies_and_after_the_revoke_the_next_one_
     (access,) = mine["me"]["accesses"]["nodes"]
     assert (access["consumer"]["name"], access["lines"]) == ("fintech", 2)
     assert access["index"] == access["entry"]["index"] == view["access"]["index"]
+    for who, expected in ((borrower, {"id": access["id"]}), (application.borrower(b"\x01" * 32), None)):
+        found = await application.data("query ($id: ID!) { node(id: $id) { id } }", who, id=access["id"])
+        assert found["node"] == expected
     assert mine["me"]["consents"]["nodes"] == [{"id": consent, "state": "ACTIVE", "reads": 1}]
 
     found = await application.data(docs.stepping("consentRevoke"), borrower, input=docs.step(consent))

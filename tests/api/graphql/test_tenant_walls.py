@@ -1,0 +1,147 @@
+"""No field shows one tenant what is another's, and no role does what is not its own; a refusal changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.auth.permissions import ROLE_PERMISSIONS, Permission, Role
+from api.graphql.fields import field_permissions, undeclared_fields
+from api.graphql.schema import SCHEMA
+from ledger.node.participants import DEPLOYMENT
+from tests.api.graphql.test_events import EVENTS, new_loan
+from tests.support import documents as docs
+from tests.support.served import ENROL, Application
+
+CANARY = "canary-acacia"
+SOMEBODY = {"identifier": {"scheme": "national-id", "value": "KE-1"}}
+A_UUID = "01900000-0000-7000-8000-000000000000"
+
+PAGE = "(first: 2) { nodes { id } }"
+READS: dict[str, str] = {
+    "ledgerHead": "{ ledgerHead { size } }",
+    "entry": "{ entry(index: 0) { batch } }",
+    "inclusionProof": "{ inclusionProof(index: 0) { path } }",
+    "consistencyProof": "{ consistencyProof(oldSize: 1, newSize: 2) { path } }",
+    "batch": f'{{ batch(batch: "{A_UUID}") {{ index }} }}',
+    "attestation": f'{{ attestation(attestation: "{A_UUID}") {{ data }} }}',
+    "tenants": f"{{ tenants{PAGE} }}",
+    "loans": f"{{ loans{PAGE} }}",
+    "loan": '{ loan(account: {number: "A-1"}) { balance } }',
+    "me": "{ me { subject } }",
+    "node": '{ node(id: "VGVuYW50OmFjYWNpYQ") { id } }',
+    "consents": f"{{ consents{PAGE} }}",
+    "consent": '{ consent(id: "Q29uc2VudDowMTkwMDAwMC0wMDAwLTcwMDAtODAwMC0wMDAwMDAwMDAwMDA") { id } }',
+    "creditView": "{ creditView(consent: \"Q29uc2VudDox\") { errors { reason } } }",
+}  # fmt: skip
+
+CONSENT_STEPS = ("consentGrant", "consentReject", "consentPause", "consentResume", "consentRevoke")
+OPERATOR_ACTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "keyEnrol": ("KeyEnrolInput", {"idempotencyKey": "k", "tenant": "acacia"}),
+    "keyEnd": ("KeyEndInput", {"idempotencyKey": "k", "tenant": "acacia", "kid": "x"}),
+    "issuerTrust": (
+        "IssuerTrustInput",
+        {"tenant": "acacia", "issuer": "https://evil.example", "jwks": "{}", "roles": ["operator"]},
+    ),
+    "subjectErase": ("SubjectEraseInput", {"idempotencyKey": "k", "borrower": SOMEBODY, "law": "x"}),
+}
+
+
+def writes() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Every mutation with an input that would be let through."""
+    refusals = "errors { reason }"
+    found = {
+        name: (f"mutation ($input: {kind}!) {{ {name}(input: $input) {{ {refusals} }} }}", docs.event("A-1", **said))
+        for name, kind, said in EVENTS
+    }
+    found["agreementRecord"] = (docs.AGREEMENT, docs.agreement("A-1", "KE-1"))
+    found["closureRecord"] = (docs.recording("closureRecord", "ClosureRecordInput"), docs.event("A-1", cause="PAID"))
+    found["reversalRecord"] = (
+        docs.recording("reversalRecord", "ReversalRecordInput"),
+        docs.event("A-1", repayment=A_UUID, amount="1", currency="KES", cause="ERROR"),
+    )
+    found["attestationsPublish"] = (
+        f"mutation ($input: AttestationsPublishInput!) {{ attestationsPublish(input: $input) {{ {refusals} }} }}",
+        {"statement": "a.b.c", "ndjson": "{}"},
+    )
+    found["consentRequest"] = (docs.REQUEST, docs.request("KE-1"))
+    found |= {name: (docs.stepping(name), docs.step("Q29uc2VudDox")) for name in CONSENT_STEPS}
+    found |= {
+        name: (f"mutation ($input: {kind}!) {{ {name}(input: $input) {{ {refusals} }} }}", asked)
+        for name, (kind, asked) in OPERATOR_ACTS.items()
+    }
+    enrol = {"idempotencyKey": "k", "tenant": "evil", "displayName": "E", "role": "LENDER", "country": "KE"}
+    found["tenantEnrol"] = (ENROL, enrol)
+    return found
+
+
+def test_every_field_declares_its_permission_and_every_root_field_is_tried_below() -> None:
+    assert undeclared_fields(SCHEMA) == []
+    roots = {name for name in field_permissions(SCHEMA) if name.startswith(("Query.", "Mutation."))}
+    assert {f"Query.{name}" for name in READS} | {f"Mutation.{name}" for name in writes()} == roots
+
+
+@pytest.mark.parametrize("role", [None, Role.APP, Role.BORROWER, Role.BUREAU, Role.LENDER, Role.OPERATOR])
+async def test_a_role_reaches_what_the_table_says_and_a_denial_changes_nothing(
+    application: Application, role: Role | None
+) -> None:
+    subject = b"\x07" * 32 if role is Role.BORROWER else None
+    tenant = "acacia" if role is Role.LENDER else DEPLOYMENT if role in (Role.OPERATOR, Role.BORROWER) else "fintech"
+    who = None if role is None else application.headers(tenant, role, subject=subject)
+    held = ROLE_PERMISSIONS[role or Role.ANONYMOUS]
+    permissions = field_permissions(SCHEMA)
+    before = await application.size(), (await application.node.publisher.participants()).tenants.keys()
+    for name, document in READS.items():
+        whole = await application.ask(document, who)
+        codes = [error["extensions"]["code"] for error in whole.get("errors", ())]
+        denied = {"permission_denied", "token_missing"} & {*codes}
+        assert bool(denied) == (permissions[f"Query.{name}"] not in held), (name, whole)
+    refused = {
+        name: given for name, given in writes().items() if permissions[f"Mutation.{name}"] not in held
+    }  # fmt: skip
+    for name, (document, asked) in refused.items():
+        expected = "token_missing" if role is None else "permission_denied"
+        assert await application.code(document, who, input=asked) == expected, name
+    # An app's or a borrower's own reads may be recorded; a denied act never is.
+    assert (await application.size(), (await application.node.publisher.participants()).tenants.keys()) == before
+
+
+async def test_a_lender_sees_nothing_of_another_through_any_field(application: Application) -> None:
+    told = await new_loan(application, product=CANARY)
+    loan = (await application.data("{ loans(first: 1) { nodes { id account } } }", application.lender()))["loans"]
+    own = loan["nodes"][0]
+    tries = {
+        "loans": "{ loans(first: 100) { nodes { id account product } edges { cursor } } }",
+        "loan": '{ loan(account: {number: "A-1"}) { product account } }',
+        "reference": f'{{ loan(account: {{reference: "{own["account"]}"}}) {{ product }} }}',
+        "node": f'{{ node(id: "{own["id"]}") {{ id ... on Loan {{ product }} }} }}',
+        "batch": f'{{ batch(batch: "{told["receipt"]["batch"]}") {{ statement }} }}',
+        "attestation": f'{{ attestation(attestation: "{told["attestation"]}") {{ data }} }}',
+        "entry": f"{{ entry(index: {told['receipt']['index']}) {{ statement tenant {{ name }} }} }}",
+    }
+    for name, document in tries.items():
+        answer = await application.client.post(
+            "/graphql", json={"query": document}, headers=application.lender("baobab")
+        )
+        assert answer.status_code == 200, name
+        assert "errors" not in answer.json(), (name, answer.text)
+        assert CANARY not in answer.text, name
+        assert own["account"] not in answer.text, name
+    lines = await application.client.get("/v1/attestations", headers=application.lender("baobab"))
+    assert (lines.status_code, lines.content) == (200, b"")
+    mine = await application.client.get("/v1/attestations", headers=application.lender())
+    assert CANARY in mine.text
+
+
+async def test_a_cursor_of_one_tenant_is_none_of_anothers(application: Application) -> None:
+    await new_loan(application)
+    found = await application.data("{ loans(first: 1) { pageInfo { endCursor } } }", application.lender())
+    cursor = found["loans"]["pageInfo"]["endCursor"]
+    document = "query ($after: String) { loans(first: 1, after: $after) { nodes { id } } }"
+    assert (await application.data(document, application.lender(), after=cursor))["loans"]["nodes"] == []
+    assert await application.code(document, application.lender("baobab"), after=cursor) == "cursor_invalid"
+
+
+def test_no_role_of_the_public_reads_anything_but_the_log() -> None:
+    assert ROLE_PERMISSIONS[Role.ANONYMOUS] == {Permission.LEDGER_READ, Permission.PUBLIC}

@@ -28,9 +28,9 @@ import asyncpg
 
 from ledger.attestation.batch import Batch
 from ledger.errors import Conflict, TallystickError, Unavailable
-from ledger.limits import COMMIT_RETRIES_MAX
+from ledger.limits import COMMIT_RETRIES_MAX, COPY_ATTESTATIONS_MIN
 from ledger.loan.state import decode_state
-from ledger.log.right_edge import RightEdge
+from ledger.log.right_edge import FullTile, RightEdge
 from ledger.log.tiles import TileId
 from ledger.node.clock import Sources
 from ledger.node.head_keeper import HeadKeeper
@@ -42,6 +42,7 @@ from ledger.store.database import Connection, Database, begin
 from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency, read_idempotency
 from ledger.store.loan_rows import put_loans, read_loans
 from ledger.store.log_rows import EntryRow, Head, acknowledge, advance, bump_epoch, entries_by_batch, insert_tiles
+from ledger.store.small_commit import LoanMoved, commit_small
 from ledger.types import EntryIndex, TenantId, UnixMillis
 
 Effect = Callable[[Connection], Awaitable[None]]
@@ -73,6 +74,7 @@ class Pending:
     idempotency: IdempotencyRow | None = None
     effect: Effect | None = None
     voids_caches: bool = False
+    large: bool = False
     chain: list[Place | None] = field(default_factory=list)
     answered: bool = False
 
@@ -104,6 +106,10 @@ class Renew(Protocol):
 
 class _Moved(Exception):
     """Somebody else committed between our read and our write."""
+
+
+class _Large(Exception):
+    """The group fills a tile, which one statement does not write."""
 
 
 class _Stale(Exception):
@@ -166,9 +172,16 @@ class Committer:
             return []
         try:
             connection = await self._connected()
-            await self._transaction(connection, group)
+            if _is_small(group):
+                await self._one_statement(connection, group)
+            else:
+                await self._transaction(connection, group)
         except _Moved:
             await self._roll_back(reload=True)
+            return group
+        except _Large:
+            for pending in group:
+                pending.large = True
             return group
         except _Stale:
             await self._roll_back(reload=False)
@@ -204,6 +217,50 @@ class Committer:
                 pending.fail(error)
         return ready
 
+    async def _one_statement(self, connection: Any, group: list[Pending]) -> None:
+        """The commit of a few attestations that touch loans only: the statement is its own transaction."""
+        loans = await self._loans_outside(group)
+        projection, now = Projection(loans, {}), self._sources.now()
+        for pending in group:
+            try:
+                pending.chain = projection.apply(pending.batch, now)
+            except TallystickError:
+                # A refusal has to be looked at under the ordinary transaction: is it a duplicate, is the cache stale?
+                return await self._transaction(connection, group)
+        changed = projection.changed_loans()
+        async with self._keeper.turn:
+            before, edge = self._keeper.head, self._keeper.edge.copy()
+            head, entries, full = self._appended(before, edge, group)
+            if full:
+                raise _Large
+            try:
+                done = await commit_small(
+                    connection, sorted({pending.key[0] for pending in group}), before, head, entries,
+                    loan_rows(changed), _rows(group),
+                )  # fmt: skip
+            except LoanMoved:
+                raise _Moved from None
+            except asyncpg.IntegrityConstraintViolationError:
+                raise
+            except BaseException as error:
+                raise _Unknown from error
+            if self._doubtful:
+                raise _Unknown
+            if not done:
+                raise _Moved
+            self._keeper.adopt(head, edge)
+        self._loans.put(changed)
+        for pending, entry in zip(group, entries, strict=True):
+            pending.succeed(Committed(entry, head, tuple(edge.path(entry.idx))))
+
+    async def _loans_outside(self, group: list[Pending]) -> dict[LoanKey, CachedLoan]:
+        keys: set[LoanKey] = set().union(*(loan_keys(pending.batch) for pending in group))
+        loans, missing = self._loans.find(keys)
+        if missing:
+            async with self._database.reading(tenants=sorted({pending.key[0] for pending in group})) as reading:
+                loans |= await _read(reading, missing)
+        return loans
+
     async def _transaction(self, connection: Any, group: list[Pending]) -> None:
         tenants = {tenant for pending in group for tenant in (pending.key[0], *pending.tenants)}
         await begin(connection, tenants=sorted(tenants))
@@ -212,7 +269,7 @@ class Committer:
             await connection.execute("ROLLBACK")
             _refuse(refused)
             return
-        await _insert_rows(connection, accepted)
+        await insert_attestations(connection, _rows(accepted))
         for pending in accepted:
             if pending.effect is not None:
                 try:
@@ -289,6 +346,18 @@ class Committer:
             await bump_epoch(connection, voids)
             after = Head(after.origin, after.size, after.root, after.frontier, before.epoch + voids, now)
         return after, edge, entries, dict(full)
+
+    def _appended(
+        self, before: Head, edge: RightEdge, group: list[Pending]
+    ) -> tuple[Head, list[EntryRow], list[FullTile]]:
+        """The head after the group, its entries, and the tiles that become full; appends to ``edge``."""
+        if any(pending.epoch != before.epoch for pending in group):
+            raise _Moved
+        now = UnixMillis(max(self._sources.now(), before.committed_at + 1))
+        entries = [_entry(pending, EntryIndex(before.size + at), now) for at, pending in enumerate(group)]
+        full = edge.append_many(entry.leaf_hash for entry in entries)
+        after = Head(before.origin, edge.size, edge.root(), edge.frontier().encode(), before.epoch, now)
+        return after, entries, full
 
     async def _send_commit(self, connection: Any) -> None:
         try:
@@ -416,7 +485,14 @@ async def _read(connection: Any, keys: list[LoanKey]) -> dict[LoanKey, CachedLoa
     }
 
 
-async def _insert_rows(connection: Any, accepted: list[Pending]) -> None:
+def _is_small(group: list[Pending]) -> bool:
+    """A group for one statement: few attestations, nothing beside loans, and no second thought about the tile."""
+    return sum(len(pending.sealed) for pending in group) < COPY_ATTESTATIONS_MIN and not any(
+        pending.large or pending.effect or pending.idempotency or consent_ids(pending.batch) for pending in group
+    )
+
+
+def _rows(accepted: list[Pending]) -> list[AttestationRow]:
     rows = []
     for pending in accepted:
         tenant, batch = pending.key
@@ -428,4 +504,4 @@ async def _insert_rows(connection: Any, accepted: list[Pending]) -> None:
                 tenant, batch, position, envelope.id, envelope.kind, envelope.subject, before, place,
                 attestation.commitment, path, sealed,
             ))  # fmt: skip
-    await insert_attestations(connection, rows)
+    return rows

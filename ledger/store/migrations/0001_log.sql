@@ -1,14 +1,13 @@
 -- The log: head, entries, full tiles, checkpoints. Append-only by privilege; only the head row is ever updated.
 -- Everything here is public: it holds commitments and signed statements, nothing personal.
 
+-- SQL-standard bodies are bound when they are made, so no search_path can lead them astray, and they can be inlined.
 CREATE FUNCTION current_tenants() RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE
-    SET search_path = pg_catalog
-    AS $$ SELECT string_to_array(nullif(current_setting('app.tenants', true), ''), ',') $$;
+    RETURN string_to_array(nullif(current_setting('app.tenants', true), ''), ',');
 COMMENT ON FUNCTION current_tenants() IS 'Tenants this transaction acts for; NULL, hence no rows, when none was set.';
 
 CREATE FUNCTION current_subject() RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE
-    SET search_path = pg_catalog
-    AS $$ SELECT decode(nullif(current_setting('app.subject', true), ''), 'hex') $$;
+    RETURN decode(nullif(current_setting('app.subject', true), ''), 'hex');
 COMMENT ON FUNCTION current_subject() IS 'Borrower this transaction reads for; NULL, hence no rows, when none was set.';
 
 CREATE TABLE head (

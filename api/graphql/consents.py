@@ -8,6 +8,7 @@ Rules
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID as Uuid
 
@@ -224,7 +225,9 @@ async def _decide(payload: type[Payload], context: Context, step: str, asked: Co
     async def act() -> Payload:
         consent = consent_id(asked.consent)
         content = {"consent": str(consent), "signature": asked.signature and strawberry.asdict(asked.signature)}
-        request = request_of(context.tenant, asked.idempotency_key, f"consent/{step}/{context.subject.hex()}", content)
+        request = request_of(context.tenant, asked.idempotency_key, f"consent/{step}", content)
+        # Borrowers share a tenant: each has keys of their own.
+        request = replace(request, key=f"{context.subject.hex()}/{request.key}")
         capture = Capture(at=context.node.sources.now(), authenticator=asked.authenticator, channel=asked.channel)
         row = await context.node.consents.decide(
             context.subject, consent, step, request, capture=capture, own=_own(asked.signature)

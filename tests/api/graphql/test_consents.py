@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 
 import msgspec
 import pytest
 
 from api.auth.permissions import Role
 from api.cli.verify import load_verifier
+from ledger.attestation.jws import sign_jws
+from ledger.attestation.keys import PrivateKey
+from ledger.consent.artefact import CONSENT_TYPE
 from tests.support import documents as docs
 from tests.support.served import Application
 
@@ -154,6 +158,32 @@ async def test_a_grant_twice_under_one_key_is_one_grant(application: Application
     size = await application.size()
     assert await application.data(docs.stepping("consentGrant"), who, input=asked) == first
     assert await application.size() == size
+
+
+async def test_two_borrowers_may_choose_the_same_key(application: Application) -> None:
+    for person in (PERSON, "KE-2"):
+        found = await application.data(docs.REQUEST, application.app(), input=docs.request(person))
+        asked = docs.step(found["consentRequest"]["consent"]["id"], idempotencyKey="mine")
+        who = application.borrower(subject(application, person))
+        found = await application.data(docs.stepping("consentGrant"), who, input=asked)
+        assert found["consentGrant"]["errors"] == []
+
+
+async def test_a_borrower_signs_with_an_own_key_and_only_over_the_terms(application: Application) -> None:
+    key = PrivateKey.from_random("EdDSA", b"\x03" * 32)
+    found = await application.data(docs.REQUEST, application.app(), input=docs.request(PERSON))
+    consent, who = found["consentRequest"]["consent"]["id"], application.borrower(subject(application))
+    terms = await application.data("query ($id: ID!) { consent(id: $id) { toSign } }", who, id=consent)
+    public = {name: key.public_jwk()[name] for name in ("kty", "crv", "x")}
+    payload = b64decode(terms["consent"]["toSign"])
+    size = await application.size()
+    for signed, reason in ((payload + b" ", "consent_signature_differs"), (payload, None)):
+        jws = sign_jws(signed, key, CONSENT_TYPE).decode()
+        signature = public | {"jws": jws, "at": "2026-11-24T10:00:00.000Z"}
+        asked = docs.step(consent, signature=signature)
+        found = (await application.data(docs.stepping("consentGrant"), who, input=asked))["consentGrant"]
+        assert [error["reason"] for error in found["errors"]] == ([reason] if reason else [])
+        assert await application.size() == size + (reason is None)
 
 
 async def test_a_tampered_bundle_does_not_verify(application: Application) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from base64 import b64decode, b64encode
 from typing import Any
@@ -97,6 +98,15 @@ async def test_another_event_under_a_used_key_is_a_conflict_and_changes_nothing(
     (error,) = found["agreementRecord"]["errors"]
     assert (error["code"], error["reason"], error["path"]) == ("CONFLICT", "idempotency_reused", ["idempotencyKey"])
     assert await application.size() == size
+
+
+async def test_the_same_event_sent_twenty_times_at_once_is_recorded_once(application: Application) -> None:
+    asked = docs.agreement("A-1", "KE-4711-0815")
+    size = await application.size()
+    calls = (record(application, "agreementRecord", "AgreementRecordInput", asked) for _ in range(20))
+    told = await asyncio.gather(*calls)
+    assert len({(each["attestation"], each["receipt"]["index"]) for each in told}) == 1
+    assert await application.size() == size + 1
 
 
 async def test_a_key_belongs_to_its_tenant(application: Application) -> None:

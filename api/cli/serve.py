@@ -5,6 +5,8 @@
 
 Rules
 - Loopback unless another address is asked for. The development issuer runs on loopback only, and only when asked for.
+- On any other address ``TALLYSTICK_PUBLIC_URL`` must say how clients reach it: tokens are meant for that address.
+- A deployment begins with the development issuer on loopback, whose operator trusts the real issuers (``issuerTrust``).
 - stdout says one line when everything answers ("ready"); what a person needs to know goes to stderr.
 - SIGTERM and SIGINT: no new connections, requests under way are answered, the head is published, exit code 0. A second
   one cuts them off.
@@ -28,11 +30,13 @@ import uvicorn
 
 from api import settings as settings_module
 from api.app import build_app, register_tenants
-from api.auth.dev_issuer import DevIssuer
+from api.auth.dev_issuer import DevIssuer, is_loopback
 from api.cli.runtime import open_ledger
 from api.settings import Settings
-from ledger.errors import Unavailable
+from ledger.errors import InvalidInput, Unavailable
+from ledger.node.clock import Sources
 from ledger.node.node import Node
+from ledger.store.tenant_rows import any_issuer
 
 BACKLOG: Final = 512
 """Connections the kernel holds while all workers are busy."""
@@ -71,12 +75,16 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(settings: Settings, *, dev_issuer: bool = False) -> AsyncIterator[Served]:
-    """Run a server in this process; port 0 takes a free one. Raises what ``open_ledger`` raises, Unavailable
-    ``address_unusable``, and Refused ``dev_issuer_not_loopback``."""
+    """Run a server in this process; port 0 takes a free one.
+
+    Raises what ``open_ledger`` raises, Unavailable ``address_unusable``, Refused ``dev_issuer_not_loopback`` and
+    InvalidInput ``public_url_missing``.
+    """
     listener = listen(settings.host, settings.port)
     settings = replace(settings, port=listener.getsockname()[1])
     try:
         issuer = _dev_issuer(settings) if dev_issuer else None
+        _demand_public_url(settings)
         async with open_ledger(settings) as node:
             if issuer is not None:
                 await register_tenants(node, issuer)
@@ -126,6 +134,7 @@ def _ask_to_stop(server: _Server) -> None:
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; raises Unavailable ``address_unusable``."""
+    listener: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -134,6 +143,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
         listener.setblocking(False)
     except OSError as error:
+        if listener is not None:
+            listener.close()
         raise Unavailable(
             "address_unusable",
             f"cannot listen on {host} port {port} ({error.strerror})",
@@ -143,16 +154,25 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _dev_issuer(settings: Settings) -> DevIssuer:
-    from ledger.node.clock import Sources
-
     url = settings.base_url
     return DevIssuer(host=settings.host, iss=f"{url}/dev", audience=url, now=Sources().now)
+
+
+def _demand_public_url(settings: Settings) -> None:
+    if settings.public_url is None and not is_loopback(settings.host):
+        raise InvalidInput(
+            "public_url_missing",
+            "a server that other machines reach needs the address they use",
+            path="TALLYSTICK_PUBLIC_URL",
+            expected="https://ledger.example",
+            advice="Set TALLYSTICK_PUBLIC_URL: access tokens are meant for exactly that address.",
+        )
 
 
 @click.command(
     "serve",
     help="Run the server.\n\n\b\nExamples:\n  tallystick serve --dev-issuer\n"
-    "  tallystick serve --host 0.0.0.0 --port 80",
+    "  TALLYSTICK_PUBLIC_URL=https://ledger.example tallystick serve --host 0.0.0.0",
 )
 @click.option("--host", help="Address to listen on (default 127.0.0.1).")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on (default 8470; 0: a free one).")
@@ -180,19 +200,26 @@ async def _serve(settings: Settings, dev_issuer: bool, as_json: bool) -> None:
     async with serving(settings, dev_issuer=dev_issuer) as served:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: (asked.set(), served.stop()))
-        _announce(served, as_json)
+        _announce(served, as_json, known=await _anybody_known(served))
         waiting = asyncio.create_task(asked.wait())
         await asyncio.wait([waiting, served.stopped], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
     click.echo("stopped", err=True)
 
 
-def _announce(served: Served, as_json: bool) -> None:
+async def _anybody_known(served: Served) -> bool:
+    async with served.node.database.reading() as connection:
+        return served.dev_issuer is not None or await any_issuer(connection)
+
+
+def _announce(served: Served, as_json: bool, *, known: bool) -> None:
     url = served.base_url
     lines = [f"GraphQL     POST {url}/graphql", f"batches     POST {url}/v1/batches", f"the log     {url}/checkpoint"]
     if served.dev_issuer is not None:
         asked = '{"tenant":"tallystick","roles":["operator"]}'
         lines.append(f"a token     curl -s {url}/dev/token -H 'content-type: application/json' -d '{asked}'")
+    if not known:
+        lines.append("tokens      none: no issuer is trusted yet. Start once with --dev-issuer and call issuerTrust.")
     for line in lines:
         click.echo(line, err=True)
     size = served.node.keeper.head.size

@@ -122,3 +122,11 @@ _ISSUERS = "SELECT tenant, issuer, jwks, roles FROM token_issuer WHERE log_id = 
 async def read_issuer(connection: Connection, issuer: str) -> list[tuple[str, str, str, list[str]]]:
     """(tenant, issuer, jwks, roles) of every tenant that trusts an issuer."""
     return [tuple(row) for row in await connection.fetch(_ISSUERS, LOG_ID, issuer)]
+
+
+_ANY_ISSUER = "SELECT EXISTS (SELECT FROM token_issuer WHERE log_id = $1)"
+
+
+async def any_issuer(connection: Connection) -> bool:
+    """Whether anybody's tokens are trusted."""
+    return await connection.fetchval(_ANY_ISSUER, LOG_ID)  # type: ignore[no-any-return]

@@ -16,7 +16,9 @@ import httpx
 import pytest
 
 from api.app import VERSION, build_app
+from api.cli.serve import listen, serving
 from api.settings import Settings
+from ledger.errors import Unavailable
 from ledger.store.embedded import EmbeddedPostgres
 from tests.conftest import REPOSITORY
 from tests.support.served import Application
@@ -105,11 +107,37 @@ def test_a_server_that_is_killed_starts_again_with_everything_and_ends_with_code
     assert not EmbeddedPostgres(home).is_running()
 
 
-def test_the_development_issuer_stays_on_this_machine(home: Path) -> None:
-    command = [sys.executable, "-m", "api.cli.main", "serve", "--host", "0.0.0.0", "--port", "0", "--dev-issuer"]
-    command.append("--json")
+@pytest.mark.parametrize(
+    ("flags", "status", "code"),
+    [(["--dev-issuer"], 1, "dev_issuer_not_loopback"), ([], 2, "public_url_missing")],
+)
+def test_an_address_that_others_reach_needs_a_name_and_gets_no_development_issuer(
+    home: Path, flags: list[str], status: int, code: str
+) -> None:
+    command = [sys.executable, "-m", "api.cli.main", "serve", "--host", "0.0.0.0", "--port", "0", "--json", *flags]
     done = subprocess.run(
         command, cwd=REPOSITORY, env={**os.environ, "TALLYSTICK_HOME": str(home)}, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
-    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (1, "dev_issuer_not_loopback")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (status, code)
+
+
+async def test_a_server_runs_inside_another_program_on_a_free_port(home: Path) -> None:
+    async with serving(Settings(home=home, port=0)) as served, httpx.AsyncClient(base_url=served.base_url) as client:
+        assert (await client.get("/readyz")).json() == {"status": "ready", "size": 1}
+        assert served.dev_issuer is None
+        answer = await client.post("/dev/token", json={"tenant": "tallystick", "roles": ["operator"]})
+        assert answer.status_code == 404
+    async with httpx.AsyncClient(base_url=served.base_url) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get("/healthz")
+
+
+async def test_an_address_in_use_is_said_in_a_sentence(home: Path) -> None:
+    taken = listen("127.0.0.1", 0)
+    try:
+        with pytest.raises(Unavailable, match=r"address_unusable: cannot listen on 127\.0\.0\.1 port"):
+            async with serving(Settings(home=home, port=taken.getsockname()[1])):
+                pass
+    finally:
+        taken.close()

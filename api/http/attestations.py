@@ -26,7 +26,7 @@ from ledger.types import TenantId
 
 LIMIT_DEFAULT: Final = 1_000
 LIMIT_MAX: Final = 4_096
-"""Lines of one answer: a full batch, at most 16 MiB."""
+"""Lines of one answer: a full batch. A page also ends at 4 MiB (``ledger.node.publications``)."""
 
 
 def attestation_routes(publications: Publications, callers: Callers, cursors: Cursors) -> list[Route]:

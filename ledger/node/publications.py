@@ -11,6 +11,7 @@ Rules
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from ledger.errors import NotFound
@@ -32,6 +33,12 @@ Place = tuple[int, int]
 
 BEGINNING: Place = (0, -1)
 """Before the first attestation."""
+
+PAGE_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Where a page of attestations ends, whatever was asked for: many readers at once stay within a process's memory."""
+
+ROWS_AT_ONCE: Final = 512
+"""Rows read in one statement: at most 8 MiB past that end."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +118,22 @@ class Publications:
         return Stored(rows[0], data, entries[tenant, rows[0].batch_id])
 
     async def own_attestations(self, tenant: TenantId, after: Place, limit: int) -> Page:
-        """A tenant's attestations after a place, in log order, erased ones left out."""
+        """A tenant's attestations after a place, in log order, erased ones left out: ``limit`` of them, or fewer once
+        they pass PAGE_BYTES_MAX."""
+        found: list[tuple[int, AttestationRow]] = []
+        size, asked = 0, 0
         async with self._database.reading(tenants=(tenant,)) as connection:
-            found = await attestations_of_tenant(connection, tenant, after, limit + 1)
+            while size < PAGE_BYTES_MAX and len(found) == asked and asked <= limit:
+                wanted = min(ROWS_AT_ONCE, limit + 1 - asked)
+                rows = await attestations_of_tenant(connection, tenant, _place(found, after), wanted)
+                found += rows
+                asked += wanted
+                size += sum(len(row.sealed) for _, row in rows)
         shown = found[:limit]
         opened = await self._sealer.open([row for _, row in shown])
-        last = (shown[-1][0], shown[-1][1].position) if len(found) > limit else None
-        return Page([data for data in opened if data is not None], last)
+        more = len(found) > limit or size >= PAGE_BYTES_MAX
+        return Page([data for data in opened if data is not None], _place(shown, after) if more else None)
+
+
+def _place(found: list[tuple[int, AttestationRow]], before: Place) -> Place:
+    return (found[-1][0], found[-1][1].position) if found else before

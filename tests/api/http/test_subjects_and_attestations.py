@@ -7,6 +7,7 @@ from base64 import b64decode
 import httpx
 import pytest
 
+from ledger.node import publications
 from tests.support.served import Application, enrol_signer
 
 JSON = {"content-type": "application/json"}
@@ -78,6 +79,27 @@ async def test_own_attestations_come_out_byte_for_byte_in_log_order_page_by_page
             break
     assert lines == [attestation.data for batch in batches for attestation in batch]
     assert pages == 3
+
+
+async def test_a_page_also_ends_where_its_bytes_do(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cedar = await enrol_signer(application, "cedar")
+    batch = [*cedar.new_loan(), *cedar.new_loan()]
+    await application.node.publisher.publish(cedar.name, *cedar.batch(batch))
+    monkeypatch.setattr(publications, "PAGE_BYTES_MAX", 1)
+    monkeypatch.setattr(publications, "ROWS_AT_ONCE", 3)
+    lines, sizes, after = [], [], publications.BEGINNING
+    reader = publications.Publications(application.node.database, application.node.log, application.node.sealer)
+    while True:
+        page = await reader.own_attestations(cedar.name, after, 100)
+        lines += page.lines
+        sizes.append(len(page.lines))
+        if page.next is None:
+            break
+        after = page.next
+    assert lines == [attestation.data for attestation in batch]
+    assert sizes == [3, 1, 0]
 
 
 @pytest.mark.parametrize(

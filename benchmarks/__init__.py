@@ -1,0 +1,1 @@
+"""Measured figures, taken as ratios in one run: ``./tallystick bench publish | view | verify``."""

@@ -1,0 +1,63 @@
+"""``tallystick bench``: figures that anybody can take again. Ratios are taken in one run; absolutes are this machine's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import click
+
+
+@click.group("bench", help="Measure this machine.\n\n\b\nExamples:\n  tallystick bench publish --json\n  tallystick bench view")
+def bench() -> None:
+    """The group."""
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _show(title: str, figures: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(figures))
+        return
+    click.echo(title)
+    for name, value in figures.items():
+        if name not in ("stages", "profile"):
+            click.echo(f"  {name:24} {value:,}" if isinstance(value, int | float) else f"  {name:24} {value}")
+    for stage in figures.get("stages", []):
+        click.echo("  " + "  ".join(f"{name}={value}" for name, value in stage.items()))
+    for row in figures.get("profile", []):
+        click.echo(f"  {row['share']:6.1%}  {row['where']}")
+
+
+@bench.command("publish")
+@click.option("--stored", default="10000,1000000", show_default=True, help="Sizes of the ledger to measure at.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def publish(stored: str, as_json: bool) -> None:
+    """Signed batches over HTTP against the floor (COPY and one UPDATE), interleaved."""
+    from benchmarks.publish import measure
+
+    stages = [int(part) for part in stored.split(",")]
+    _show("Publishing", asyncio.run(measure(stages, _say)), as_json)
+
+
+@bench.command("view")
+@click.option("--lines", default=12, show_default=True, help="Loans of the borrower that is read.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def view(lines: int, as_json: bool) -> None:
+    """Consented credit views over GraphQL: reads a second, and where the time goes."""
+    from benchmarks.view import measure
+
+    _show("Reading", asyncio.run(measure(lines, _say)), as_json)
+
+
+@bench.command("verify")
+@click.option("--lines", default=12, show_default=True, help="Loans in the bundle.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def verify(lines: int, as_json: bool) -> None:
+    """The offline verifier on a bundle: milliseconds, and where the time goes."""
+    from benchmarks.verify import measure
+
+    _show("Verifying", asyncio.run(measure(lines, _say)), as_json)

@@ -71,7 +71,7 @@ async def fsck(
         batches = BatchCheck(report, opener, tenants)
         await _LogCheck(report, connection, keyring, head, batches, home, progress).check()
         projections = ProjectionCheck(report, opener, progress)
-        await projections.check_keys(batches.histories, sorted(tenants))
+        await projections.check_keys(batches.histories, list(tenants.values()))
         await projections.check_loans()
         await projections.check_consents()
         for finding in await audit_catalogue(connection):

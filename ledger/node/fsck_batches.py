@@ -27,6 +27,7 @@ from ledger.node.fsck_report import FsckReport
 from ledger.node.keyring import Keyring
 from ledger.node.participants import DEPLOYMENT
 from ledger.node.projection import PUBLISHING_ROLES
+from ledger.node.sealer import digested
 from ledger.store.attestation_rows import AttestationRow
 from ledger.store.database import Connection
 from ledger.store.fsck_rows import attestations_of_entries
@@ -123,7 +124,7 @@ class BatchCheck:
         report.count("attestations", len(rows))
         places = [row.position for row in rows]
         report.equal(places, list(range(entry.count)), "attestations_missing", where, "not the signed number of rows")
-        digest = sha256(b"".join(row.sealed for row in rows)).digest()
+        digest = sha256(b"".join(digested(row.sealed, row.subject, row.id, row.kind) for row in rows)).digest()
         report.equal(
             digest, entry.stored_digest, "sealed_differs", where, "the sealed bytes are not those stored first"
         )

@@ -29,7 +29,7 @@ from ledger.store.consent_rows import ConsentRow
 from ledger.store.fsck_rows import consent_events, consent_subjects, consents_about, dangling, forks, loose_ends
 from ledger.store.loan_rows import LoanRow, all_loans
 from ledger.store.log_rows import entries_by_batch
-from ledger.store.tenant_rows import read_keys
+from ledger.store.tenant_rows import TenantRow, read_keys
 from ledger.types import TenantId, UnixMillis
 
 LOANS_A_PAGE: Final = 64
@@ -38,6 +38,7 @@ LOANS_A_PAGE: Final = 64
 CHAIN_ROWS_MAX: Final = 100_000
 """Attestations of one page of loans; also what stops a chain that was bent into a circle."""
 
+ROLES: Final = ("app", "bureau", "deployment", "lender")
 ACCOUNT_KINDS: Final = sorted(kind for kind, spec in SPECS.items() if spec.about == "account")
 
 
@@ -50,8 +51,8 @@ class ProjectionCheck:
         self._connection = opener.connection
         self._progress = progress
 
-    async def check_keys(self, histories: Mapping[str, Mapping[str, PublicKey]], tenants: Sequence[str]) -> None:
-        """The table of keys against the key attestations."""
+    async def check_keys(self, histories: Mapping[str, Mapping[str, PublicKey]], tenants: Sequence[TenantRow]) -> None:
+        """The tables of keys and tenants against the key attestations."""
         said = {(tenant, key.kid): key for tenant, keys in histories.items() for key in keys.values()}
         rows = {(row.tenant, row.kid): row for row in await read_keys(self._connection)}
         for name in sorted(said.keys() | rows.keys()):
@@ -64,8 +65,10 @@ class ProjectionCheck:
                 continue
             self._report.equal(stored, said.get(name), "key_differs", where, "not what the log says of this key")
         for tenant in tenants:
-            if tenant not in histories:
-                self._report.add("tenant_unknown", f"tenant {tenant}", "takes part without any key in the log")
+            if tenant.tenant not in histories:
+                self._report.add("tenant_unknown", f"tenant {tenant.tenant}", "takes part without any key in the log")
+            if tenant.role not in ROLES:
+                self._report.add("tenant_unknown", f"tenant {tenant.tenant}", "has a role that there is not")
 
     async def check_loans(self) -> None:
         """Every loan against its chain, then every attestation that no loan leads to."""

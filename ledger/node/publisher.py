@@ -96,8 +96,8 @@ class Publisher:
         self._under_way: set[Any] = set()
         self._arrived = asyncio.Condition()
         self._workers: list[asyncio.Task[None]] = []
-        loans = LoanCache()
-        self._committers = [Committer(database, keeper, loans, sources, self._renew) for _ in range(COMMITTERS)]
+        self._loans = LoanCache()
+        self._committers = [Committer(database, keeper, self._loans, sources, self._renew) for _ in range(COMMITTERS)]
 
     async def start(self) -> None:
         """Begin to commit. The keeper must be loaded."""
@@ -140,10 +140,11 @@ class Publisher:
         return True
 
     async def refresh(self) -> None:
-        """Read tenants and keys anew and drop data keys."""
+        """Read tenants and keys anew, and drop data keys and loans: the epoch moved, perhaps by an erasure."""
         epoch = self._keeper.head.epoch
         self._participants = await load_participants(self._database)
         self._sealer.forget()
+        self._loans.forget()
         self._epoch = epoch
 
     async def publish(self, tenant: TenantId, token: bytes, body: bytes) -> Receipt:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
+from uuid import UUID
 
 from ledger.attestation.envelope import Attestation, commitment_of
 from ledger.errors import InvariantBroken, Unavailable
@@ -20,6 +21,11 @@ from ledger.store.database import Database
 from ledger.store.subject_rows import insert_salts, read_salts
 from ledger.subject.sealing import NONCE_BYTES, SUBJECT_SALT_BYTES, common_key, data_key, open_sealed, seal
 from ledger.types import Subject
+
+
+def digested(sealed: bytes, subject: bytes | None, id: UUID, kind: str) -> bytes:
+    """What a batch's ``stored_digest`` covers of one row: what stays to be checked when its key is gone."""
+    return b"".join((sealed, subject or b"", id.bytes, kind.encode()))
 
 
 class Sealer:
@@ -37,7 +43,7 @@ class Sealer:
         self._keys = {}
 
     async def seal(self, attestations: Sequence[Attestation]) -> tuple[list[bytes], bytes]:
-        """The sealed bytes of each attestation, and the SHA-256 over all of them in order."""
+        """The sealed bytes of each attestation, and the SHA-256 over :func:`digested` of all of them in order."""
         subjects = {a.envelope.subject for a in attestations}
         keys = await self._ensure({subject for subject in subjects if subject is not None})
         nonces = self._sources.random(NONCE_BYTES * len(attestations))
@@ -47,7 +53,7 @@ class Sealer:
             nonce = nonces[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
             key = common if subject is None else keys[subject]
             whole = seal(key, nonce, attestation.data, attestation.commitment)
-            digest.update(whole)
+            digest.update(digested(whole, subject, attestation.envelope.id, attestation.envelope.kind))
             sealed.append(whole)
         return sealed, digest.digest()
 

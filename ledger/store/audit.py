@@ -100,10 +100,11 @@ RULES: Final[dict[str, tuple[str, str]]] = {
         f"SELECT p.proname {_FUNCTIONS} WHERE p.prosecdef AND {_OURS}",
     ),
     "function_path": (
-        "a function without a fixed search_path",
+        "a function without a fixed search_path, and whose body was not bound when it was made",
         f"""
         SELECT p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-         WHERE {_OURS} AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s LIKE 'search_path=%')""",
+         WHERE {_OURS} AND p.prosqlbody IS NULL
+           AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s WHERE s LIKE 'search_path=%')""",
     ),
     "log_mutable": (
         "somebody but the owner may change or remove what the log holds",
@@ -146,7 +147,8 @@ RULES: Final[dict[str, tuple[str, str]]] = {
         SELECT t.relname || ' ' || f.conname FROM (SELECT c.oid, c.relname {_TENANTS}) t
           JOIN pg_constraint f ON f.contype = 'f' AND (f.conrelid = t.oid OR f.confrelid = t.oid)
          WHERE NOT EXISTS (SELECT FROM unnest(f.conkey, f.confkey) m(mine, theirs)
-                             JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = m.mine AND a.attname = 'tenant'
+                             JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = m.mine
+                                                AND a.attname = 'tenant'
                              JOIN pg_attribute b ON b.attrelid = f.confrelid AND b.attnum = m.theirs
                                                 AND b.attname = 'tenant')""",
     ),

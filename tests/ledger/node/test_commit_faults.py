@@ -53,6 +53,11 @@ class Plan:
         raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
 
 
+def commits(statement: object) -> bool:
+    """Whether a call is a COMMIT, or the one statement that is a whole small commit."""
+    return statement == "COMMIT" or "WITH acting" in str(statement)
+
+
 class Faulty:
     """A connection that follows a plan."""
 
@@ -145,7 +150,7 @@ async def test_whatever_call_fails_the_batch_is_stored_once_and_answered(
         if undisturbed is not None:
             break
         calls += 1
-    assert calls == undisturbed >= 6
+    assert calls == undisturbed >= (2 if act is publish_loan else 6)
     assert await rows_of(database, "SELECT count(*) - count(DISTINCT (tenant, batch_id)) FROM entry") == [(0,)]
     await ensure_sound(database)
 
@@ -174,7 +179,7 @@ class CommitFails(Plan):
 
     async def carry_out(self, connection: Any, name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """One call, or its failure when it is COMMIT."""
-        if arguments[0] != "COMMIT" or (self.happened and not self.always):
+        if not commits(arguments[0]) or (self.happened and not self.always):
             return await getattr(connection, name)(*arguments, **options)
         if self.flavour == "after":
             await getattr(connection, name)(*arguments, **options)
@@ -187,7 +192,7 @@ async def test_the_backend_killed_in_a_transaction_costs_one_more_try(database: 
         """The server process ends just before COMMIT reaches it."""
 
         async def carry_out(self, connection: Any, name: str, arguments: Any, options: Any) -> Any:
-            if arguments[0] == "COMMIT" and not self.happened:
+            if commits(arguments[0]) and not self.happened:
                 self.happened = True
                 await rows_of(database, "SELECT pg_terminate_backend($1)", connection.get_server_pid())
             return await getattr(connection, name)(*arguments, **options)
@@ -259,7 +264,7 @@ async def test_a_commit_that_may_not_be_replicated_is_not_acknowledged_until_it_
         async def carry_out(self, connection: Any, name: str, arguments: Any, options: Any) -> Any:
             answer = await getattr(connection, name)(*arguments, **options)
             heard.append(str(arguments[0])[:30])
-            if arguments[0] == "COMMIT" and not self.happened:
+            if commits(arguments[0]) and not self.happened:
                 self.happened = True
                 committer = next(c for c in node.publisher._committers if c._connection is not None)
                 committer._heard(None, f"WARNING: {warning}")
@@ -286,7 +291,7 @@ async def test_a_defect_in_the_commit_fails_its_group_and_the_next_one_is_served
 
             broken.setattr("ledger.node.committer.insert_attestations", fail)
             with pytest.raises(Unavailable) as caught:
-                await node.publisher.publish(acacia.name, *acacia.batch(acacia.new_loan()))
+                await node.authority.enrol_key(acacia.name, None)
         assert caught.value.code == "database_failed"
         assert (await node.publisher.publish(acacia.name, *acacia.batch(acacia.new_loan()))).index == 3
         await ensure_sound(database)

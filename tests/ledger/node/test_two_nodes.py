@@ -214,3 +214,29 @@ async def test_no_read_stands_after_the_revoke_that_ends_its_consent(
             await other.reader.credit_view(app, artefact.consent, with_bundle=False)
     assert served and refused
     await ensure_sound(database)
+
+
+async def test_a_loan_erased_through_one_node_is_not_brought_back_by_what_the_other_remembers(
+    node: Node, other: Node, acacia: Lender, database: TestDatabase
+) -> None:
+    loan = acacia.new_loan()
+    subject = Subject(loan[0].envelope.subject or b"")
+    await other.publisher.publish(acacia.name, *acacia.batch(loan))
+    await other.publisher.publish(acacia.name, *acacia.batch([acacia.repayment(loan)]))
+    await node.authority.erase(subject, "law")
+    with pytest.raises(Refused) as caught:
+        await other.publisher.publish(acacia.name, *acacia.batch([acacia.repayment(loan)]))
+    assert caught.value.code == "transition_refused"
+    assert await rows_of(database, "SELECT count(*) FROM loan WHERE subject = $1", subject) == [(0,)]
+    await ensure_sound(database)
+
+
+async def test_a_loan_erased_here_is_not_brought_back(node: Node, acacia: Lender, database: TestDatabase) -> None:
+    loan = acacia.new_loan()
+    subject = Subject(loan[0].envelope.subject or b"")
+    await node.publisher.publish(acacia.name, *acacia.batch(loan))
+    await node.authority.erase(subject, "law")
+    with pytest.raises(Refused):
+        await node.publisher.publish(acacia.name, *acacia.batch([acacia.repayment(loan)]))
+    assert await rows_of(database, "SELECT count(*) FROM loan WHERE subject = $1", subject) == [(0,)]
+    await ensure_sound(database)

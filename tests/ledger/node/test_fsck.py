@@ -1,0 +1,339 @@
+"""fsck finds every flipped bit of every column that something in the log speaks of, and everything missing or added."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from ledger.attestation.credit_kinds import StatusSnapshot
+from ledger.errors import InvalidInput, NotFound
+from ledger.node.checkpointer import FILE_NAME
+from ledger.node.fsck import fsck
+from ledger.node.fsck_report import FAULTS_KEPT_MAX, FsckReport
+from ledger.node.node import Node
+from ledger.store.embedded import EmbeddedPostgres
+from ledger.types import Subject
+from tests.support.checks import artefact_for, asking, change, codes, enrol_app, ensure_sound, grant, report_of
+from tests.support.ledgers import KEYRING, ORIGIN, SOURCES, Lender, TestDatabase, fresh_database, running_node
+
+UNSAID = {
+    "consent.log_id": "log", "entry.log_id": "log", "attestation.log_id": "log", "loan.log_id": "log", "tile.log_id": "log",
+    "head.log_id": "log", "checkpoint.log_id": "log", "tenant.log_id": "log", "signing_key.log_id": "log",
+    "subject_salt.log_id": "log", "managed_key.log_id": "log", "token_issuer.log_id": "log", "idempotency.log_id": "log",
+    "tenant.name": "a display name, signed by nobody",
+    "tenant.country": "an address, signed by nobody",
+    "managed_key.tenant": "opens under the wrapping key with its tenant's name, or not at all, when it is used",
+    "managed_key.kid": "opens under the wrapping key with its own name, or not at all, when it is used",
+    "managed_key.wrapped": "opens under the wrapping key, or not at all, when it is used",
+    "token_issuer.tenant": "configuration of this deployment", "token_issuer.issuer": "configuration of this deployment",
+    "token_issuer.jwks": "configuration of this deployment", "token_issuer.roles": "configuration of this deployment",
+    "idempotency.tenant": "a memory of requests", "idempotency.key": "a memory of requests",
+    "idempotency.request_hash": "a memory of requests", "idempotency.author": "a memory of requests",
+    "idempotency.batch_id": "a memory of requests", "idempotency.answer": "a memory of requests",
+    "idempotency.created_at": "a memory of requests",
+    "checkpoint.signed_at": "no signed note states its time",
+    "migration.number": "not of the ledger", "migration.name": "not of the ledger",
+    "migration.checksum": "not of the ledger", "migration.applied_at": "not of the ledger",
+}  # fmt: skip
+"""Columns that nothing signed speaks of, each with the reason. ``log``: a row of another log is no row of this one."""
+
+FLIPS = {
+    "bytea": (
+        "set_byte({0}, 0, get_byte({0}, 0) # 1)",
+        "set_byte({0}, length({0}) / 2, get_byte({0}, length({0}) / 2) # 16)",
+        "set_byte({0}, length({0}) - 1, get_byte({0}, length({0}) - 1) # 128)",
+    ),
+    "bigint": ("{0} # 1", "{0} # 1099511627776"),
+    "integer": ("{0} # 1", "{0} # 65536"),
+    "smallint": ("{0} # 1", "{0} # 2048"),
+    "uuid": ("set_byte(uuid_send({0}), 2, get_byte(uuid_send({0}), 2) # 8)", "set_byte(uuid_send({0}), 15, get_byte(uuid_send({0}), 15) # 1)"),
+    "text": ("chr(ascii({0}) # 1) || substr({0}, 2)", "left({0}, -1) || chr(ascii(right({0}, 1)) # 1)"),
+}  # fmt: skip
+WEAK = {("entry.committed_at", 0), ("head.committed_at", -1), ("loan.version", 0)}
+"""Flips that may leave a value just as good: a time one millisecond away, a count of changes still within its bounds."""
+
+
+@asynccontextmanager
+async def furnished(
+    database: TestDatabase, home: Path | None = None, *, size: int = 258
+) -> AsyncIterator[tuple[Node, Lender, bytes]]:
+    """A ledger with a row in every table: loans, consents with reads, a rotated key, an erasure, a full tile."""
+    async with running_node(database, home=home) as node:
+        acacia = await Lender("acacia").enrol(node)
+        app = await enrol_app(node)
+        await node.authority.trust_issuer(acacia.name, "https://issuer.example", "{}", ["lender"])
+        loan = acacia.new_loan(5_000)
+        subject = loan[0].envelope.subject or b""
+        where = {"account": loan[0].envelope.account, "subject": subject}
+        await node.publisher.publish(acacia.name, *acacia.batch(loan))
+        snapshot = StatusSnapshot(balance=4_000, currency="KES", status="current")
+        for events in ([acacia.repayment(loan)], [acacia.attest("status_snapshot", snapshot, **where)]):
+            await node.publisher.publish(acacia.name, *acacia.batch(events))
+        artefact = artefact_for(subject)
+        await grant(node, artefact)
+        await node.reader.credit_view(app, artefact.consent)
+        retired = await node.authority.enrol_key(app, None)
+        await node.authority.end_key(app, retired.kid, compromised_from=None)
+        gone = acacia.new_loan()
+        await node.publisher.publish(acacia.name, *acacia.batch(gone))
+        await node.authority.erase(Subject(gone[0].envelope.subject or b""), "law")
+        head = await node.log.head()
+        fill = [acacia.batch(acacia.new_loan()) for _ in range(size - head.size)]
+        await asyncio.gather(*(node.publisher.publish(acacia.name, *batch) for batch in fill))
+        await node.checkpointer.publish()
+        yield node, acacia, subject
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of the module's ledger."""
+    return tmp_path_factory.mktemp("home")
+
+
+async def columns_of(connection: Any) -> list[tuple[str, str, str]]:
+    """(table, column, type) of every column of every table."""
+    rows = await connection.fetch(
+        "SELECT table_name, column_name, data_type FROM information_schema.columns c JOIN information_schema.tables t "
+        "USING (table_schema, table_name) WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1, 2"
+    )
+    return [tuple(row) for row in rows]
+
+
+async def prepare_for_flips(connection: Any) -> None:
+    """Take the constraints away, so that a flip is what a disk does, not what a statement may."""
+    await connection.execute("SET session_replication_role = replica")
+    for table, name in await connection.fetch(
+        "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace "
+        "AND contype IN ('c', 'f') ORDER BY contype"
+    ):
+        await connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+    for table, name in await connection.fetch(
+        "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace "
+        "AND contype = 'u'"
+    ):
+        await connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+
+
+@pytest.mark.parametrize(
+    ("size", "chosen"), [(20, lambda table: table != "tile"), (258, lambda table: table == "tile")]
+)
+async def test_every_flipped_bit_that_something_signed_speaks_of_is_found(
+    postgres: EmbeddedPostgres, size: int, chosen: Callable[[str], bool]
+) -> None:
+    missed: list[str] = []
+    tried = 0
+    async with fresh_database(postgres) as database:
+        async with furnished(database, size=size):
+            pass
+        await ensure_sound(database)
+        admin = await asyncpg.connect(database.admin_dsn)
+        await prepare_for_flips(admin)
+        await ensure_sound(database)
+        try:
+            for table, column, kind in await columns_of(admin):
+                name = f"{table}.{column}"
+                if name in UNSAID or not chosen(table):
+                    continue
+                fit = f"length({column}) > 0" if kind in ("bytea", "text") else f"{column} IS NOT NULL"
+                for number, flip in enumerate(FLIPS[kind]):
+                    for place in await admin.fetch(
+                        f"(SELECT ctid FROM {table} WHERE {fit} ORDER BY ctid LIMIT 1) UNION "
+                        f"(SELECT ctid FROM {table} WHERE {fit} ORDER BY ctid DESC LIMIT 1)"
+                    ):
+                        if (name, number) in WEAK:
+                            continue
+                        changed = flip.format(column)
+                        if kind == "uuid":
+                            changed = f"encode({changed}, 'hex')::uuid"
+                        tried += 1
+                        if not await self_restoring(admin, database, table, column, changed, place[0]):
+                            missed.append(f"{name} flip {number} at {place[0]}")
+            await ensure_sound(database)
+        finally:
+            await admin.close()
+    assert missed == [], missed
+    assert tried > (120 if size == 20 else 5)
+
+
+async def self_restoring(admin: Any, database: TestDatabase, table: str, column: str, changed: str, place: Any) -> bool:
+    """Flip, look, flip back; whether fsck saw it."""
+    before = await admin.fetchval(f"SELECT {column} FROM {table} WHERE ctid = $1", place)
+    try:
+        moved = await admin.fetchval(f"UPDATE {table} SET {column} = {changed} WHERE ctid = $1 RETURNING ctid", place)
+    except asyncpg.UniqueViolationError:
+        return True
+    try:
+        return not (await report_of(database)).ok
+    finally:
+        await admin.execute(f"UPDATE {table} SET {column} = $2 WHERE ctid = $1", moved, before)
+
+
+async def test_every_column_is_either_flipped_or_named_with_the_reason(postgres: EmbeddedPostgres) -> None:
+    async with fresh_database(postgres) as database:
+        admin = await asyncpg.connect(database.admin_dsn)
+        columns = {f"{table}.{column}": kind for table, column, kind in await columns_of(admin)}
+        await admin.close()
+    assert UNSAID.keys() - columns.keys() == set()
+    assert {kind for name, kind in columns.items() if name not in UNSAID} <= FLIPS.keys()
+
+
+MISSING = {
+    "an entry": ("DELETE FROM entry WHERE idx = 5", {"entry_missing"}),
+    "the last entry": ("DELETE FROM entry WHERE idx = 257", {"entry_missing", "head_differs"}),
+    "an attestation": ("DELETE FROM attestation WHERE kind = 'repayment'", {"attestations_missing"}),
+    "a tile": ("DELETE FROM tile", {"tile_missing"}),
+    "a loan": ("DELETE FROM loan WHERE subject IN (SELECT subject FROM consent)", {"loan_missing"}),
+    "a consent": ("DELETE FROM consent", {"consent_differs"}),
+    "a salt": ("DELETE FROM subject_salt WHERE subject IN (SELECT subject FROM attestation a JOIN entry e "
+               "USING (tenant, batch_id) WHERE e.idx > 200)", {"salt_missing"}),
+    "a key": ("DELETE FROM signing_key WHERE tenant = 'acacia'", {"key_differs"}),
+    "a tenant": ("DELETE FROM tenant WHERE tenant = 'acacia'", {"tenant_unknown"}),
+}  # fmt: skip
+ADDED = {
+    "an entry beyond the head": (
+        "INSERT INTO entry SELECT log_id, 300, tenant, gen_random_uuid(), sha256('x'), statement, root, count, "
+        "stored_digest, committed_at FROM entry WHERE idx = 5", {"entry_beyond_head"}),
+    "an attestation without an entry": (
+        "INSERT INTO attestation SELECT log_id, tenant, gen_random_uuid(), position, gen_random_uuid(), kind, subject, "
+        "NULL, NULL, commitment, path, sealed FROM attestation WHERE kind = 'key' LIMIT 1", {"attestation_orphaned"}),
+    "a tile": ("INSERT INTO tile SELECT log_id, 1, 0, hashes, root FROM tile", {"tiles_extra"}),
+    "a loan": (
+        "INSERT INTO loan SELECT log_id, tenant, sha256('x'), subject, version, last_batch, last_position, state "
+        "FROM loan LIMIT 1", {"loan_differs"}),
+    "a consent": (
+        "INSERT INTO consent SELECT log_id, tenant, gen_random_uuid(), version, subject, state, artefact, last_batch, "
+        "changed_at, reads, last_read FROM consent", {"consent_differs"}),
+    "a key": (
+        "INSERT INTO signing_key SELECT log_id, 'fintech', kid, alg, public_key, not_before, not_after, "
+        "compromised_from FROM signing_key WHERE tenant = 'acacia'", {"key_differs"}),
+    "a checkpoint beyond the head": (
+        "INSERT INTO checkpoint SELECT log_id, 999, root, note, signed_at FROM checkpoint ORDER BY size DESC LIMIT 1",
+        {"log_shrank"}),
+    "a table without policies": ("CREATE TABLE leak (log_id smallint, tenant text)", {"catalogue_rls_off"}),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def template(postgres: EmbeddedPostgres) -> dict[str, Any]:
+    """What the module's cases share: filled by the first of them."""
+    return {}
+
+
+@pytest.mark.parametrize("case", [*MISSING, *(f"added: {name}" for name in ADDED)])
+async def test_what_is_missing_or_added_is_named(
+    postgres: EmbeddedPostgres, template: dict[str, Any], case: str
+) -> None:
+    added = case.removeprefix("added: ")
+    statement, expected = ADDED[added] if case.startswith("added: ") else MISSING[case]
+    async with furnished_copy(postgres, template) as database:
+        await change(database, statement)
+        report = await report_of(database)
+        assert codes(report) >= expected
+
+
+@asynccontextmanager
+async def furnished_copy(postgres: EmbeddedPostgres, template: dict[str, Any]) -> AsyncIterator[TestDatabase]:
+    """A copy of one furnished database, made once a module."""
+    server = await asyncpg.connect(postgres.admin_dsn())
+    try:
+        if not template:
+            async with fresh_database(postgres) as first:
+                async with furnished(first):
+                    pass
+                source = first.admin_dsn.split("/")[3].split("?")[0]
+                await server.execute(f"CREATE DATABASE furnished TEMPLATE {source}")
+            template["source"] = source
+        name = f"copy_{SOURCES.random(6).hex()}"
+        await server.execute(f"CREATE DATABASE {name} TEMPLATE furnished")
+        await server.execute(f"GRANT CONNECT ON DATABASE {name} TO tallystick_app, tallystick_audit")
+        dsns = await dsns_of(postgres, name)
+        try:
+            yield dsns
+        finally:
+            await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await server.close()
+
+
+async def dsns_of(postgres: EmbeddedPostgres, name: str) -> TestDatabase:
+    """The ways into a database of the session's server."""
+    app, audit = KEYRING.app_password.hex(), KEYRING.audit_password.hex()
+    return TestDatabase(
+        postgres.admin_dsn().replace("/postgres?", f"/{name}?"),
+        postgres.dsn("tallystick_app", app, name),
+        postgres.dsn("tallystick_audit", audit, name),
+    )
+
+
+async def test_a_furnished_ledger_is_sound_and_the_report_says_what_was_checked(
+    postgres: EmbeddedPostgres, template: dict[str, Any]
+) -> None:
+    async with furnished_copy(postgres, template) as database:
+        stages: list[tuple[str, int, int]] = []
+        report = await ensure_sound(database, progress=lambda *seen: stages.append(seen))
+        whole = report.as_dict()
+        assert (whole["ok"], whole["size"], whole["checked"]["tiles"], whole["checked"]["erased"]) == (True, 258, 1, 2)
+        assert whole["checked"]["opened"] + 2 == whole["checked"]["attestations"]
+        assert whole["checked"]["consents"] == 1 and whole["checked"]["keys"] == 4
+        assert ("entries", 258, 258) in stages
+
+
+async def test_a_checkpoint_beside_the_database_that_is_ahead_or_forged_is_a_fault(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    async with fresh_database(postgres) as database:
+        async with running_node(database, home=tmp_path) as node:
+            acacia = await Lender("acacia").enrol(node)
+            await node.publisher.publish(acacia.name, *acacia.batch(acacia.new_loan()))
+        note = (tmp_path / FILE_NAME).read_bytes()
+        assert (await ensure_sound(database, home=tmp_path)).checked["checkpoint_file"] == 1
+        (tmp_path / FILE_NAME).write_bytes(note.replace(b"\n3\n", b"\n4\n"))
+        assert codes(await report_of(database, home=tmp_path)) == {"checkpoint_untrusted"}
+
+
+async def test_it_cannot_tell_without_a_log_or_with_a_role_that_sees_part(database: TestDatabase) -> None:
+    with pytest.raises(NotFound) as empty:
+        await fsck(database.audit_dsn, KEYRING, origin=ORIGIN)
+    assert empty.value.code == "log_empty"
+    with pytest.raises(InvalidInput) as partly:
+        await fsck(database.app_dsn, KEYRING, origin=ORIGIN)
+    assert partly.value.code == "auditor_needed"
+
+
+async def test_another_keyring_opens_nothing_and_every_statement_is_untrusted(database: TestDatabase) -> None:
+    from ledger.node.keyring import random_keyring
+
+    async with running_node(database) as node:
+        acacia = await Lender("acacia").enrol(node)
+        await node.publisher.publish(acacia.name, *acacia.batch(acacia.new_loan()))
+    report = await fsck(database.audit_dsn, random_keyring(), origin=ORIGIN)
+    assert codes(report) >= {"statement_untrusted", "sealed_broken", "checkpoint_untrusted"}
+    assert report.checked["opened"] == 0
+
+
+def test_a_report_keeps_the_first_hundred_faults_and_counts_all() -> None:
+    report = FsckReport("o")
+    for number in range(FAULTS_KEPT_MAX + 7):
+        report.add("leaf_differs", f"entry {number}", "m")
+    assert (report.ok, report.fault_count, len(report.faults)) == (False, 107, 100)
+    assert report.as_dict()["faults"][99] == {"code": "leaf_differs", "where": "entry 99", "message": "m"}
+
+
+async def test_everybody_elses_proofs_hold_after_an_erasure(database: TestDatabase) -> None:
+    async with furnished(database) as (node, acacia, subject):
+        before = await node.log.inclusion(4, 258)
+        await node.authority.erase(Subject(subject), "law")
+        assert await node.log.inclusion(4, 258) == before
+        report = await ensure_sound(database)
+        assert report.checked["erased"] > 2
+        assert report.checked["loans"] > 200
+        back = acacia.new_loan(subject=subject)
+        await node.publisher.publish(acacia.name, *acacia.batch(back))
+        await node.consents.request(artefact_for(subject), asking("fintech"))
+    await ensure_sound(database)

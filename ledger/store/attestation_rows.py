@@ -145,7 +145,9 @@ async def count_of_subject(connection: Connection, subject: Subject) -> int:
 
 _OF_TENANT = f"""
 SELECT e.idx, {", ".join("a." + name for name in _COLUMNS.split(", "))} FROM entry e
-  JOIN attestation a ON a.log_id = e.log_id AND a.tenant = e.tenant AND a.batch_id = e.batch_id
+ CROSS JOIN LATERAL (SELECT * FROM attestation x
+                      WHERE x.log_id = e.log_id AND x.tenant = e.tenant
+                        AND x.batch_id = e.batch_id ORDER BY x.position OFFSET 0) a
  WHERE e.log_id = $1 AND e.tenant = $2 AND e.idx >= $3 AND (e.idx > $3 OR a.position > $4)
  ORDER BY e.idx, a.position LIMIT $5
 """
@@ -154,6 +156,9 @@ SELECT e.idx, {", ".join("a." + name for name in _COLUMNS.split(", "))} FROM ent
 async def attestations_of_tenant(
     connection: Connection, tenant: TenantId, after: tuple[int, int], limit: int
 ) -> list[tuple[int, AttestationRow]]:
-    """A tenant's attestations with their entries' indexes, in log order; ``after``, (index, position), is exclusive."""
+    """A tenant's attestations with their entries' indexes, in log order; ``after``, (index, position), is exclusive.
+
+    LATERAL, ordered: batch by batch over the primary key, whatever is assumed of a table that has no statistics yet.
+    """
     rows = await connection.fetch(_OF_TENANT, LOG_ID, tenant, *after, limit)
     return [(index, AttestationRow(*columns)) for index, *columns in rows]

@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from ledger.attestation.batch import Statement, verify_statement
 from ledger.attestation.envelope import Attestation, parse
 from ledger.attestation.keys import ES256, KeyHistory, PublicKey
@@ -34,7 +36,7 @@ from ledger.store.fsck_rows import attestations_of_entries
 from ledger.store.log_rows import EntryRow
 from ledger.store.subject_rows import read_salts
 from ledger.store.tenant_rows import TenantRow
-from ledger.subject.sealing import common_key, data_key, open_sealed
+from ledger.subject.sealing import DataKey, common_key, data_key, open_sealed
 from ledger.types import Subject, UnixMillis
 
 
@@ -46,14 +48,14 @@ class Opener:
     keyring: Keyring
     last_erasure: int
 
-    async def keys_of(self, rows: Sequence[AttestationRow]) -> dict[bytes | None, bytes]:
+    async def keys_of(self, rows: Sequence[AttestationRow]) -> dict[bytes | None, DataKey]:
         """The data keys of these rows' subjects, and of no subject."""
         subjects = {row.subject for row in rows if row.subject is not None}
         salts = await read_salts(self.connection, [Subject(subject) for subject in subjects])
-        keys: dict[bytes | None, bytes] = {None: common_key(self.keyring.master)}
+        keys: dict[bytes | None, DataKey] = {None: common_key(self.keyring.master)}
         return keys | {subject: data_key(self.keyring.master, subject, salt) for subject, salt in salts.items()}
 
-    def opened(self, row: AttestationRow, keys: Mapping[bytes | None, bytes], idx: int) -> Attestation | None:
+    def opened(self, row: AttestationRow, keys: Mapping[bytes | None, DataKey], idx: int) -> Attestation | None:
         """The attestation, or None when its subject was erased since. Raises Untrusted or InvalidInput.
 
         A subject who came back after an erasure has a new salt: what was sealed before stays closed.
@@ -93,7 +95,7 @@ class BatchCheck:
             for entry in part:
                 self._check_entry(entry, rows.get((entry.tenant, entry.batch_id), []), keys)
 
-    def _check_entry(self, entry: EntryRow, rows: list[AttestationRow], keys: Mapping[bytes | None, bytes]) -> None:
+    def _check_entry(self, entry: EntryRow, rows: list[AttestationRow], keys: Mapping[bytes | None, DataKey]) -> None:
         report, where = self._report, f"entry {entry.idx}"
         report.count("statements")
         report.equal(
@@ -139,7 +141,7 @@ class BatchCheck:
             if row.kind not in SPECS:
                 report.add("kind_unknown", _place(where, row), "no such kind")
 
-    def _open(self, entry: EntryRow, row: AttestationRow, keys: Mapping[bytes | None, bytes]) -> Attestation | None:
+    def _open(self, entry: EntryRow, row: AttestationRow, keys: Mapping[bytes | None, DataKey]) -> Attestation | None:
         report, where = self._report, _place(f"entry {entry.idx}", row)
         try:
             attestation = self._opener.opened(row, keys, entry.idx)

@@ -15,6 +15,8 @@ from itertools import pairwise
 from typing import Final
 from uuid import UUID
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from ledger.attestation.envelope import Attestation
 from ledger.attestation.keys import PublicKey
 from ledger.attestation.registry import SPECS
@@ -97,7 +99,7 @@ class ProjectionCheck:
 
     def _check_loan(
         self, loan: LoanRow, chain: list[AttestationRow], indexes: Mapping[tuple[str, UUID], int],
-        keys: Mapping[bytes | None, bytes],
+        keys: Mapping[bytes | None, AESGCM],
     ) -> None:  # fmt: skip
         report, where = self._report, f"loan {loan.account[:4].hex()} of {loan.tenant}"
         report.count("loans")
@@ -143,7 +145,7 @@ class ProjectionCheck:
                     self._report.add("loan_missing", where, "no loan leads to this attestation")
 
     def _has_erased(
-        self, chain: list[AttestationRow], indexes: Mapping[tuple[str, UUID], int], keys: Mapping[bytes | None, bytes]
+        self, chain: list[AttestationRow], indexes: Mapping[tuple[str, UUID], int], keys: Mapping[bytes | None, AESGCM]
     ) -> bool:
         try:
             return any(

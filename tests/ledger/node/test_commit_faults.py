@@ -289,7 +289,7 @@ async def test_a_defect_in_the_commit_fails_its_group_and_the_next_one_is_served
             async def fail(*arguments: Any) -> None:
                 raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
 
-            broken.setattr("ledger.node.committer.insert_attestations", fail)
+            broken.setattr("ledger.node.committer.write_group", fail)
             with pytest.raises(Unavailable) as caught:
                 await node.authority.enrol_key(acacia.name, None)
         assert caught.value.code == "database_failed"

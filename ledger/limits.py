@@ -55,8 +55,8 @@ QUEUE_BATCHES_MAX: Final = 1_024
 QUEUE_BYTES_MAX: Final = 64 * 1024 * 1024
 """Bytes waiting for the committer: keeps a process under 300 MB whatever the batches' size."""
 
-GROUP_ATTESTATIONS_MAX: Final = 4_096
-"""Attestations in one transaction: past this, latency grows and throughput does not."""
+GROUP_ATTESTATIONS_MAX: Final = 2_048
+"""Attestations in one transaction, unless one batch has more: past this, latency grows and throughput does not."""
 
 GROUP_BATCHES_MAX: Final = 256
 """Log entries in one transaction: at most one tile fills up at a time."""
@@ -81,8 +81,11 @@ CONSENT_FIELDS_MAX: Final = 64
 """Entries in any list of a consent artefact."""
 
 # -- process ----------------------------------------------------------------------------------------------------
-SUBJECT_KEYS_CACHED_MAX: Final = 65_536
-"""Data keys kept in memory by one process: about 12 MB."""
+SUBJECT_KEYS_CACHED_MAX: Final = 16_384
+"""Data keys kept in memory by one process, ready for use: about 45 MB."""
+
+BREATH_ATTESTATIONS: Final = 256
+"""Attestations handled between two turns of the event loop, about a millisecond: others' answers do not wait longer."""
 
 LOANS_CACHED_MAX: Final = 65_536
 """Loans kept in memory by one process: about 50 MB."""

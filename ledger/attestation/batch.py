@@ -138,12 +138,20 @@ def ensure_timely(statement: Statement, now: UnixMillis) -> None:
                            advice="sign the same attestations again in a new batch")  # fmt: skip
 
 
-def open_batch(token: bytes, body: bytes, keys: KeyHistory, *, origin: str, now: UnixMillis) -> Batch:
-    """Read and check a whole batch, as it came. Raises InvalidInput or Untrusted with the first fault."""
+def read_head(
+    token: bytes, body: bytes, keys: KeyHistory, *, now: UnixMillis
+) -> tuple[Statement, str, list[bytes]]:
+    """(statement, key id, lines) of a batch: everything but the attestations. Raises InvalidInput or Untrusted."""
     statement, kid = verify_statement(token, keys, now=now)
     ensure_timely(statement, now)
     lines = split_lines(body)
     if len(lines) != statement.count:
         raise InvalidInput("count_differs", "the body has another number of lines", path="$.count",
                            expected=statement.count, found=len(lines))  # fmt: skip
+    return statement, kid, lines
+
+
+def open_batch(token: bytes, body: bytes, keys: KeyHistory, *, origin: str, now: UnixMillis) -> Batch:
+    """Read and check a whole batch, as it came. Raises InvalidInput or Untrusted with the first fault."""
+    statement, kid, lines = read_head(token, body, keys, now=now)
     return assemble(statement, token, kid, parse_lines(lines), origin)

@@ -36,11 +36,12 @@ from ledger.node.clock import Sources
 from ledger.node.head_keeper import HeadKeeper
 from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey, Place
 from ledger.node.projection import Projection, consent_ids, loan_keys, loan_rows
-from ledger.store.attestation_rows import STAGING, AttestationRow, attestations_by_id, insert_attestations
+from ledger.store.attestation_rows import AttestationRow, attestations_by_id
 from ledger.store.consent_rows import insert_consent, lock_consents, update_consent
 from ledger.store.database import Connection, Database, begin
+from ledger.store.group_rows import STAGING, write_group
 from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency, read_idempotency
-from ledger.store.loan_rows import put_loans, read_loans
+from ledger.store.loan_rows import read_loans
 from ledger.store.log_rows import EntryRow, Head, acknowledge, advance, bump_epoch, entries_by_batch, insert_tiles
 from ledger.store.small_commit import LoanMoved, commit_small
 from ledger.types import EntryIndex, TenantId, UnixMillis
@@ -269,7 +270,8 @@ class Committer:
             await connection.execute("ROLLBACK")
             _refuse(refused)
             return
-        await insert_attestations(connection, _rows(accepted))
+        if not await write_group(connection, _rows(accepted), loan_rows(changed)):
+            raise _Moved
         for pending in accepted:
             if pending.effect is not None:
                 try:
@@ -306,19 +308,17 @@ class Committer:
             try:
                 pending.chain = projection.apply(pending.batch, now)
                 accepted.append(pending)
+                await asyncio.sleep(0)
             except TallystickError as error:
                 await self._ensure_new(connection, pending, accepted)
                 if self._loans.drop(loan_keys(pending.batch).difference(missing)):
                     raise _Stale from None  # refused on the word of the cache: ask the store
                 refused.append(_BatchRefused(pending, error))
-        changed = projection.changed_loans()
-        if changed and not await put_loans(connection, loan_rows(changed)):
-            raise _Moved
         for row in projection.new_consents():
             await insert_consent(connection, row)
         for row in projection.changed_consents():
             await update_consent(connection, row)
-        return accepted, refused, changed
+        return accepted, refused, projection.changed_loans()
 
     async def _ensure_new(self, connection: Any, pending: Pending, accepted: list[Pending]) -> None:
         """A batch that does not fold: perhaps because it is there already, or twice in the group."""

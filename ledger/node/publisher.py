@@ -21,12 +21,18 @@ from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from ledger.attestation.batch import Batch, Statement, assemble, open_batch, sign_statement, verify_statement
-from ledger.attestation.envelope import Attestation, compose
+from ledger.attestation.batch import Batch, Statement, assemble, read_head, sign_statement, verify_statement
+from ledger.attestation.envelope import Attestation, compose, parse_lines
 from ledger.attestation.fields import Body
 from ledger.attestation.keys import PrivateKey
 from ledger.errors import Refused, Unavailable, Untrusted
-from ledger.limits import GROUP_ATTESTATIONS_MAX, GROUP_BATCHES_MAX, QUEUE_BATCHES_MAX, QUEUE_BYTES_MAX
+from ledger.limits import (
+    BREATH_ATTESTATIONS,
+    GROUP_ATTESTATIONS_MAX,
+    GROUP_BATCHES_MAX,
+    QUEUE_BATCHES_MAX,
+    QUEUE_BYTES_MAX,
+)
 from ledger.log.merkle import root_of
 from ledger.node.clock import Sources
 from ledger.node.committer import Committed, Committer, Effect, Pending
@@ -155,16 +161,17 @@ class Publisher:
         self._ensure_room(len(body))
         participants = await self.participants(tenant)
         try:
-            batch = self._opened(tenant, token, body)
+            epoch, (statement, kid, lines) = self._epoch, self._head_of(tenant, token, body)
         except Untrusted as error:
             if error.code != "key_unknown" or not await self._catch_up():
                 raise
-            batch = self._opened(tenant, token, body)
+            epoch, (statement, kid, lines) = self._epoch, self._head_of(tenant, token, body)
+        batch = assemble(statement, token, kid, await _parsed(lines), self._origin)
         row = participants.tenant(tenant)
         if batch.statement.tenant != tenant:
             raise Refused("tenant_differs", "the statement is another tenant's", path="$.tenant")
         ensure_may_publish(batch, row.role)
-        return await self._submit(batch, size_bytes=len(body))
+        return await self._submit(batch, epoch, size_bytes=len(body))
 
     async def publish_own(
         self,
@@ -191,14 +198,14 @@ class Publisher:
         batch = assemble(statement, sign_statement(statement, key), key.kid, attestations, self._origin)
         ensure_may_publish(batch, participants.tenant(tenant).role if tenant in participants.tenants else "deployment")
         receipt = await self._submit(
-            batch, size_bytes=sum(len(a.data) for a in attestations), tenants=tenants, idempotency=idempotency,
+            batch, self._epoch, size_bytes=sum(len(a.data) for a in attestations), tenants=tenants, idempotency=idempotency,
             effect=effect, voids_caches=voids_caches,
         )  # fmt: skip
         return receipt, attestations
 
-    def _opened(self, tenant: TenantId, token: bytes, body: bytes) -> Batch:
+    def _head_of(self, tenant: TenantId, token: bytes, body: bytes) -> tuple[Statement, str, list[bytes]]:
         keys = self._participants.keys_of(self._participants.tenant(tenant).tenant)
-        return open_batch(token, body, keys, origin=self._origin, now=self._sources.now())
+        return read_head(token, body, keys, now=self._sources.now())
 
     def _finish(self, tenant: TenantId, draft: Draft) -> Attestation:
         fields: dict[str, Any] = {
@@ -209,11 +216,11 @@ class Publisher:
         }  # fmt: skip
         return compose(fields, draft.body)
 
-    async def _submit(self, batch: Batch, *, size_bytes: int, **rest: Any) -> Receipt:
+    async def _submit(self, batch: Batch, epoch: int, *, size_bytes: int, **rest: Any) -> Receipt:
+        """Seal, queue and wait. ``epoch`` is the one under which the batch was found good."""
         self._ensure_room(size_bytes)
         if self._log.frozen:
             raise Unavailable("signing_frozen", self._log.frozen, advice="run './tallystick fsck'")
-        epoch = self._epoch  # that of the keys the batch was checked with; the newest head may be past it
         sealed, digest = await self._sealer.seal(batch.attestations)
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
         touches = frozenset(loan_keys(batch)) | frozenset(consent_ids(batch))
@@ -289,3 +296,12 @@ class Publisher:
         # What ends a key or a salt comes last: the others were signed and sealed while it was good.
         group.sort(key=lambda pending: pending.voids_caches)
         return group
+
+
+async def _parsed(lines: list[bytes]) -> list[Attestation]:
+    """The attestations of a batch's lines, with a breath now and then for the committers and for other callers."""
+    attestations = parse_lines(lines[:BREATH_ATTESTATIONS])
+    for first in range(BREATH_ATTESTATIONS, len(lines), BREATH_ATTESTATIONS):
+        await asyncio.sleep(0)
+        attestations += parse_lines(lines[first : first + BREATH_ATTESTATIONS], first)
+    return attestations

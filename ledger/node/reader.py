@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-
 from ledger.attestation.envelope import Attestation, parse
 from ledger.attestation.keys import PrivateKey
 from ledger.attestation.sharing_kinds import Access, Artefact, Consent

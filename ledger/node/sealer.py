@@ -8,18 +8,19 @@ Rules
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from hashlib import sha256
 from uuid import UUID
 
 from ledger.attestation.envelope import Attestation, commitment_of
 from ledger.errors import InvariantBroken, Unavailable
-from ledger.limits import SUBJECT_KEYS_CACHED_MAX
+from ledger.limits import BREATH_ATTESTATIONS, SUBJECT_KEYS_CACHED_MAX
 from ledger.node.clock import Sources
 from ledger.store.attestation_rows import AttestationRow
 from ledger.store.database import Database
 from ledger.store.subject_rows import insert_salts, read_salts
-from ledger.subject.sealing import NONCE_BYTES, SUBJECT_SALT_BYTES, common_key, data_key, open_sealed, seal
+from ledger.subject.sealing import NONCE_BYTES, SUBJECT_SALT_BYTES, DataKey, common_key, data_key, open_sealed, seal
 from ledger.types import Subject
 
 
@@ -36,7 +37,7 @@ class Sealer:
         self._master = master
         self._sources = sources
         self._common = common_key(master)
-        self._keys: dict[bytes, bytes] = {}
+        self._keys: dict[bytes, DataKey] = {}
 
     def forget(self) -> None:
         """Drop every key: the epoch moved. What is loading at this moment goes into the old dictionary."""
@@ -55,6 +56,8 @@ class Sealer:
             whole = seal(key, nonce, attestation.data, attestation.commitment)
             digest.update(digested(whole, subject, attestation.envelope.id, attestation.envelope.kind))
             sealed.append(whole)
+            if number % BREATH_ATTESTATIONS == BREATH_ATTESTATIONS - 1:
+                await asyncio.sleep(0)
         return sealed, digest.digest()
 
     async def open(self, rows: Sequence[AttestationRow]) -> list[bytes | None]:
@@ -65,7 +68,7 @@ class Sealer:
         keys = await self._load({row.subject for row in rows if row.subject is not None})
         return [self._open_one(row, self._common if row.subject is None else keys.get(row.subject)) for row in rows]
 
-    def _open_one(self, row: AttestationRow, key: bytes | None) -> bytes | None:
+    def _open_one(self, row: AttestationRow, key: DataKey | None) -> bytes | None:
         if key is None:
             return None
         data = open_sealed(key, row.sealed, row.commitment)
@@ -73,7 +76,7 @@ class Sealer:
             raise InvariantBroken("commitment_differs", "a stored attestation is not what was committed to")
         return data
 
-    async def _ensure(self, needed: set[bytes]) -> dict[bytes, bytes]:
+    async def _ensure(self, needed: set[bytes]) -> dict[bytes, DataKey]:
         """The keys of subjects; a salt is made for each that has none."""
         keys = await self._load(needed)
         absent = sorted(needed - keys.keys())
@@ -91,7 +94,7 @@ class Sealer:
             raise Unavailable("subject_erased", "a subject was erased at this moment")
         return keys
 
-    async def _load(self, subjects: set[bytes]) -> dict[bytes, bytes]:
+    async def _load(self, subjects: set[bytes]) -> dict[bytes, DataKey]:
         """The keys of those subjects that have a salt, from memory or the store."""
         cached = self._keys  # ``forget`` puts another in its place: what is read for an older epoch stays out of it
         keys = {subject: cached[subject] for subject in subjects if subject in cached}

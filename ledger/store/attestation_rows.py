@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from ledger.limits import COPY_ATTESTATIONS_MIN
 from ledger.store.database import Connection
 from ledger.store.log_rows import LOG_ID
 from ledger.types import Subject, TenantId
@@ -26,39 +25,6 @@ class AttestationRow(NamedTuple):
     commitment: bytes
     path: bytes
     sealed: bytes
-
-
-_INSERT = """
-INSERT INTO attestation (log_id, tenant, batch_id, position, id, kind, subject, previous_batch, previous_position,
-                         commitment, path, sealed)
-SELECT $1, u.* FROM {source} AS u
-"""
-_INSERT_ARRAYS = _INSERT.format(
-    source="unnest($2::text[], $3::uuid[], $4::smallint[], $5::uuid[], $6::text[], $7::bytea[], $8::uuid[], "
-    "$9::smallint[], $10::bytea[], $11::bytea[], $12::bytea[])"
-)
-_INSERT_STAGED = _INSERT.format(source="(SELECT * FROM pg_temp.staged_attestation)")
-STAGING = """
-CREATE TEMPORARY TABLE staged_attestation (
-    tenant text, batch_id uuid, position smallint, id uuid, kind text, subject bytea, previous_batch uuid,
-    previous_position smallint, commitment bytea, path bytea, sealed bytea) ON COMMIT DELETE ROWS;
-ALTER TABLE staged_attestation ALTER COLUMN path SET STORAGE PLAIN;
-CREATE TEMPORARY TABLE staged_loan (
-    tenant text, account bytea, subject bytea, version int, last_batch uuid, last_position smallint, state bytea)
-    ON COMMIT DELETE ROWS
-"""
-"""A committer's staging tables. COPY is refused under row-level security, so a large group is copied to these, which
-only its own connection sees, and moved by one INSERT that obeys the policies."""
-
-
-async def insert_attestations(connection: Connection, rows: Sequence[AttestationRow]) -> None:
-    """Add rows: as arrays when they are few, through the staging table when they are many."""
-    if len(rows) < COPY_ATTESTATIONS_MIN:
-        columns = (list(column) for column in zip(*rows, strict=True))
-        await connection.execute(_INSERT_ARRAYS, LOG_ID, *columns)
-    else:
-        await connection.copy_records_to_table("staged_attestation", schema_name="pg_temp", records=rows)
-        await connection.execute(_INSERT_STAGED, LOG_ID)
 
 
 _COLUMNS = (

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from ledger.limits import COPY_ATTESTATIONS_MIN
 from ledger.store.database import Connection
 from ledger.store.log_rows import LOG_ID
 from ledger.types import AccountRef, Subject, TenantId
@@ -47,33 +46,6 @@ async def read_loan(connection: Connection, tenant: TenantId, account: AccountRe
     """One loan of a tenant."""
     row = await connection.fetchrow(_ONE, LOG_ID, tenant, account)
     return None if row is None else LoanRow(*row)
-
-
-_PUT = """
-INSERT INTO loan AS l (log_id, tenant, account, subject, version, last_batch, last_position, state)
-SELECT $1, u.* FROM {source} AS u
-ON CONFLICT (log_id, tenant, account) DO UPDATE SET version = excluded.version, last_batch = excluded.last_batch,
-       last_position = excluded.last_position, state = excluded.state
- WHERE l.version = excluded.version - 1
-"""
-_PUT_ARRAYS = _PUT.format(
-    source="unnest($2::text[], $3::bytea[], $4::bytea[], $5::int[], $6::uuid[], $7::smallint[], $8::bytea[])"
-)
-_PUT_STAGED = _PUT.format(source="(SELECT * FROM pg_temp.staged_loan)")
-
-
-async def put_loans(connection: Connection, rows: Sequence[LoanRow]) -> bool:
-    """Write loans that are new or changed; ``version`` is one more than was read, 1 for a new one.
-
-    False when one of them moved on since it was read. One statement that the index drives whatever the planner thinks
-    of the table's size (a join to the arrays would be planned from statistics that a young table does not have).
-    """
-    if len(rows) < COPY_ATTESTATIONS_MIN:
-        status = await connection.execute(_PUT_ARRAYS, LOG_ID, *(list(column) for column in zip(*rows, strict=True)))
-    else:
-        await connection.copy_records_to_table("staged_loan", schema_name="pg_temp", records=rows)
-        status = await connection.execute(_PUT_STAGED, LOG_ID)
-    return status == f"INSERT 0 {len(rows)}"
 
 
 _OF_SUBJECT = f"SELECT {_COLUMNS} FROM loan WHERE log_id = $1 AND subject = $2 ORDER BY tenant, account LIMIT $3"

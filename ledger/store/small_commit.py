@@ -17,6 +17,7 @@ from typing import Any, Final
 import asyncpg
 
 from ledger.store.attestation_rows import AttestationRow
+from ledger.store.group_rows import columns_of
 from ledger.store.loan_rows import LoanRow
 from ledger.store.log_rows import LOG_ID, EntryRow, Head
 from ledger.types import TenantId
@@ -79,14 +80,10 @@ async def commit_small(
             [entry.batch_id for entry in entries], [entry.leaf_hash for entry in entries],
             [entry.statement for entry in entries], [entry.root for entry in entries],
             [entry.count for entry in entries], [entry.stored_digest for entry in entries],
-            *_columns(loans, len(LoanRow._fields)), *_columns(attestations, len(AttestationRow._fields)), len(loans),
+            *columns_of(loans, len(LoanRow._fields)), *columns_of(attestations, len(AttestationRow._fields)), len(loans),
         )  # fmt: skip
     except asyncpg.PostgresError as error:
         if error.sqlstate == "TS001":
             raise LoanMoved from None
         raise
     return bool(done)
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

@@ -27,24 +27,28 @@ SUBJECT_SALT_BYTES: Final = 32
 _DOMAIN: Final = b"tallystick/seal/v1"
 
 
-def data_key(master: bytes, subject: bytes, salt: bytes) -> bytes:
-    """The 32-byte key of one subject."""
-    return hmac.digest(master, _DOMAIN + subject + salt, "sha256")
+DataKey = AESGCM
+"""A data key ready for use: making one costs more than sealing with it."""
 
 
-def common_key(master: bytes) -> bytes:
+def data_key(master: bytes, subject: bytes, salt: bytes) -> DataKey:
+    """The key of one subject."""
+    return AESGCM(hmac.digest(master, _DOMAIN + subject + salt, "sha256"))
+
+
+def common_key(master: bytes) -> DataKey:
     """The key for what is about no subject."""
-    return hmac.digest(master, _DOMAIN, "sha256")
+    return AESGCM(hmac.digest(master, _DOMAIN, "sha256"))
 
 
-def seal(key: bytes, nonce: bytes, data: bytes, commitment: bytes) -> bytes:
+def seal(key: DataKey, nonce: bytes, data: bytes, commitment: bytes) -> bytes:
     """Encrypt one attestation; ``nonce`` is 12 fresh random bytes."""
-    return nonce + AESGCM(key).encrypt(nonce, data, commitment)
+    return nonce + key.encrypt(nonce, data, commitment)
 
 
-def open_sealed(key: bytes, sealed: bytes, commitment: bytes) -> bytes:
+def open_sealed(key: DataKey, sealed: bytes, commitment: bytes) -> bytes:
     """Decrypt one attestation. Raises Untrusted ``seal_broken`` when any bit, the key or the row is wrong."""
     try:
-        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], commitment)
+        return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], commitment)
     except (InvalidTag, ValueError):
         raise Untrusted("seal_broken", "a stored attestation does not open: its bytes or its key changed") from None

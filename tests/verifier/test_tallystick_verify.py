@@ -224,7 +224,7 @@ def test_an_operator_key_that_is_not_the_trusted_one_names_nobody() -> None:
     ledger, lines, as_of = two_lenders()
     jwk = {"crv": "Ed25519", "kty": "OKP", "x": base64.urlsafe_b64encode(b"\x09" * 32).decode().rstrip("=")}
     report = verify_document(ledger.bundle(lines, as_of), ledger.trust() | {"operator": jwk})
-    assert failing(report) == "keys: a key that the operator did not sign for"
+    assert failing(report) == "signatures: 0: no key of tallystick signed it"
 
 
 def receipt() -> tuple[SmallLedger, bytes]:

@@ -126,9 +126,10 @@ TRANSITIONS: Final[dict[tuple[Stage, Event], Stage]] = {
 """(stage, event) -> the stage that follows. A pair that is not here is refused."""
 
 
-def next_stage(stage: Stage, event: Event) -> Stage:
-    """The stage after ``event``. Raises Refused ``transition_refused``."""
-    following = TRANSITIONS.get((stage, event))
+
+def next_stage(stage: str, event: str) -> Stage:
+    """The stage after ``event``; both may be given by their values. Raises Refused ``transition_refused``."""
+    following = TRANSITIONS.get((stage, event))  # type: ignore[call-overload]  # a StrEnum is equal to its value
     if following is None:
         raise Refused(
             "transition_refused", f"a loan that is {stage} has no {event}", path="$.kind",

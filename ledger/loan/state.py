@@ -108,7 +108,7 @@ def fold(state: LoanState | None, envelope: Envelope, body: Body) -> LoanState:
     _same_loan(before, envelope, body)
     changes = _CHANGES[envelope.kind](before, envelope, body)
     event = changes.pop("event", None) or _EVENTS.get(envelope.kind, Event.RECORD)
-    stage = next_stage(Stage(before.stage), event)
+    stage = next_stage(before.stage, event)
     if stage is Stage.ACTIVE:
         changes["closed"] = None  # a reversal or a late charge opens a paid loan again
     changes["stage"] = stage.value

@@ -35,7 +35,7 @@ from ledger.log.tiles import TileId
 from ledger.node.clock import Sources
 from ledger.node.head_keeper import HeadKeeper
 from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey, Place
-from ledger.node.projection import Projection, consent_ids, loan_keys, loan_rows
+from ledger.node.projection import Projection, loan_rows
 from ledger.store.attestation_rows import AttestationRow, attestations_by_id
 from ledger.store.consent_rows import insert_consent, lock_consents, update_consent
 from ledger.store.database import Connection, Database, begin
@@ -70,6 +70,8 @@ class Pending:
     epoch: int
     future: asyncio.Future[Committed]
     tenants: tuple[TenantId, ...] = ()
+    loans: frozenset[LoanKey] = frozenset()
+    consents: frozenset[UUID] = frozenset()
     touches: frozenset[LoanKey | UUID] = frozenset()
     size_bytes: int = 0
     idempotency: IdempotencyRow | None = None
@@ -255,8 +257,7 @@ class Committer:
             pending.succeed(Committed(entry, head, tuple(edge.path(entry.idx))))
 
     async def _loans_outside(self, group: list[Pending]) -> dict[LoanKey, CachedLoan]:
-        keys: set[LoanKey] = set().union(*(loan_keys(pending.batch) for pending in group))
-        loans, missing = self._loans.find(keys)
+        loans, missing = self._loans.find(frozenset().union(*(pending.loans for pending in group)))
         if missing:
             async with self._database.reading(tenants=sorted({pending.key[0] for pending in group})) as reading:
                 loans |= await _read(reading, missing)
@@ -294,9 +295,8 @@ class Committer:
     ) -> tuple[list[Pending], list[_BatchRefused], dict[LoanKey, CachedLoan]]:
         """Fold the group over what is stored; gives what is accepted, what is refused (it is answered only once the
         state that it was refused in is committed), and the loans that change."""
-        keys: set[LoanKey] = set().union(*(loan_keys(pending.batch) for pending in group))
-        consents: set[UUID] = set().union(*(consent_ids(pending.batch) for pending in group))
-        loans, missing = self._loans.find(keys)
+        loans, missing = self._loans.find(frozenset().union(*(pending.loans for pending in group)))
+        consents: frozenset[UUID] = frozenset().union(*(pending.consents for pending in group))
         if missing:
             loans |= await _read(connection, missing)
         locked = await lock_consents(connection, sorted(consents)) if consents else {}
@@ -311,7 +311,7 @@ class Committer:
                 await asyncio.sleep(0)
             except TallystickError as error:
                 await self._ensure_new(connection, pending, accepted)
-                if self._loans.drop(loan_keys(pending.batch).difference(missing)):
+                if self._loans.drop(pending.loans.difference(missing)):
                     raise _Stale from None  # refused on the word of the cache: ask the store
                 refused.append(_BatchRefused(pending, error))
         for row in projection.new_consents():
@@ -488,7 +488,7 @@ async def _read(connection: Any, keys: list[LoanKey]) -> dict[LoanKey, CachedLoa
 def _is_small(group: list[Pending]) -> bool:
     """A group for one statement: few attestations, nothing beside loans, and no second thought about the tile."""
     return sum(len(pending.sealed) for pending in group) < COPY_ATTESTATIONS_MIN and not any(
-        pending.large or pending.effect or pending.idempotency or consent_ids(pending.batch) for pending in group
+        pending.large or pending.effect or pending.idempotency or pending.consents for pending in group
     )
 
 

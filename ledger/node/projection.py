@@ -39,16 +39,16 @@ _CONSENT_KINDS = frozenset({"access", "consent"})
 PUBLISHING_ROLES = {"lender": ("lender", "bureau"), "deployment": ("deployment",)}
 
 
-def loan_keys(batch: Batch) -> set[LoanKey]:
+def loan_keys(batch: Batch) -> frozenset[LoanKey]:
     """The loans that a batch is about."""
     tenant = batch.statement.tenant
-    return {(tenant, a.envelope.account) for a in batch.attestations if a.envelope.account is not None}
+    return frozenset((tenant, a.envelope.account) for a in batch.attestations if a.envelope.account is not None)
 
 
-def consent_ids(batch: Batch) -> set[UUID]:
+def consent_ids(batch: Batch) -> frozenset[UUID]:
     """The consents that a batch moves or uses."""
     bodies: list[Any] = [a.body for a in batch.attestations if a.envelope.kind in _CONSENT_KINDS]
-    return {body.consent for body in bodies if body.consent is not None}
+    return frozenset(body.consent for body in bodies if body.consent is not None)
 
 
 def ensure_may_publish(batch: Batch, role: str) -> None:

@@ -99,7 +99,7 @@ class Publisher:
         self._epoch = -1
         self._waiting: deque[Pending] = deque()
         self._waiting_bytes = 0
-        self._under_way: set[Any] = set()
+        self._under_way: list[frozenset[Any]] = []
         self._arrived = asyncio.Condition()
         self._workers: list[asyncio.Task[None]] = []
         self._loans = LoanCache()
@@ -223,8 +223,11 @@ class Publisher:
             raise Unavailable("signing_frozen", self._log.frozen, advice="run './tallystick fsck'")
         sealed, digest = await self._sealer.seal(batch.attestations)
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        touches = frozenset(loan_keys(batch)) | frozenset(consent_ids(batch))
-        pending = Pending(batch, sealed, digest, epoch, future, touches=touches, size_bytes=size_bytes, **rest)
+        loans, consents = loan_keys(batch), consent_ids(batch)
+        pending = Pending(
+            batch, sealed, digest, epoch, future, loans=loans, consents=consents,
+            touches=loans | consents if consents else loans, size_bytes=size_bytes, **rest,
+        )  # fmt: skip
         async with self._arrived:
             self._ensure_room(size_bytes)  # others came while this one was sealed
             self._waiting.append(pending)
@@ -261,6 +264,8 @@ class Publisher:
                 while not group:
                     await self._arrived.wait()
                     group = self._take()
+                touched = frozenset().union(*(pending.touches for pending in group))
+                self._under_way.append(touched)
             task = asyncio.create_task(committer.commit(group))
             try:
                 await asyncio.shield(task)
@@ -269,18 +274,19 @@ class Publisher:
                 raise
             finally:
                 async with self._arrived:
-                    for pending in group:
-                        self._under_way -= pending.touches
+                    self._under_way = [other for other in self._under_way if other is not touched]
                     self._arrived.notify_all()
 
     def _take(self) -> list[Pending]:
         """The next group: in order of arrival, skipping what touches a group under way and whatever would overtake it."""
         group: list[Pending] = []
         left: deque[Pending] = deque()
-        blocked, count = set(self._under_way), 0
+        skipped: set[Any] = set()
+        count = 0
         while self._waiting and len(group) < GROUP_BATCHES_MAX:
             pending = self._waiting.popleft()
-            if blocked.isdisjoint(pending.touches):
+            touches = pending.touches
+            if skipped.isdisjoint(touches) and all(other.isdisjoint(touches) for other in self._under_way):
                 if group and count + len(pending.sealed) > GROUP_ATTESTATIONS_MAX:
                     self._waiting.appendleft(pending)
                     break
@@ -289,10 +295,8 @@ class Publisher:
                 self._waiting_bytes -= pending.size_bytes
             else:
                 left.append(pending)
-                blocked |= pending.touches
+                skipped |= touches
         self._waiting.extendleft(reversed(left))
-        for pending in group:
-            self._under_way |= pending.touches
         # What ends a key or a salt comes last: the others were signed and sealed while it was good.
         group.sort(key=lambda pending: pending.voids_caches)
         return group

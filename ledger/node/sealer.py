@@ -24,9 +24,9 @@ from ledger.subject.sealing import NONCE_BYTES, SUBJECT_SALT_BYTES, DataKey, com
 from ledger.types import Subject
 
 
-def digested(sealed: bytes, subject: bytes | None, id: UUID, kind: str) -> bytes:
+def digested(sealed: bytes, subject: bytes | None, id: UUID, kind: str) -> tuple[bytes, ...]:
     """What a batch's ``stored_digest`` covers of one row: what stays to be checked when its key is gone."""
-    return b"".join((sealed, subject or b"", id.bytes, kind.encode()))
+    return sealed, subject or b"", id.bytes, kind.encode()
 
 
 class Sealer:
@@ -48,17 +48,19 @@ class Sealer:
         subjects = {a.envelope.subject for a in attestations}
         keys = await self._ensure({subject for subject in subjects if subject is not None})
         nonces = self._sources.random(NONCE_BYTES * len(attestations))
-        common, digest, sealed = self._common, sha256(), []
+        sealed: list[bytes] = []
+        covered: list[bytes] = []
         for number, attestation in enumerate(attestations):
-            subject = attestation.envelope.subject
+            envelope = attestation.envelope
+            subject = envelope.subject
             nonce = nonces[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
-            key = common if subject is None else keys[subject]
+            key = self._common if subject is None else keys[subject]
             whole = seal(key, nonce, attestation.data, attestation.commitment)
-            digest.update(digested(whole, subject, attestation.envelope.id, attestation.envelope.kind))
             sealed.append(whole)
+            covered += digested(whole, subject, envelope.id, envelope.kind)
             if number % BREATH_ATTESTATIONS == BREATH_ATTESTATIONS - 1:
                 await asyncio.sleep(0)
-        return sealed, digest.digest()
+        return sealed, sha256(b"".join(covered)).digest()
 
     async def open(self, rows: Sequence[AttestationRow]) -> list[bytes | None]:
         """The bytes of stored attestations; None where the subject was erased.

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -101,6 +102,7 @@ class Publisher:
         self._waiting_bytes = 0
         self._under_way: list[frozenset[Any]] = []
         self._arrived = asyncio.Condition()
+        self._preparing = asyncio.Lock()
         self._workers: list[asyncio.Task[None]] = []
         self._loans = LoanCache()
         self._committers = [Committer(database, keeper, self._loans, sources, self._renew) for _ in range(COMMITTERS)]
@@ -166,7 +168,8 @@ class Publisher:
             if error.code != "key_unknown" or not await self._catch_up():
                 raise
             epoch, (statement, kid, lines) = self._epoch, self._head_of(tenant, token, body)
-        batch = assemble(statement, token, kid, await _parsed(lines), self._origin)
+        async with self._turn_of(len(lines)):
+            batch = assemble(statement, token, kid, await _parsed(lines), self._origin)
         row = participants.tenant(tenant)
         if batch.statement.tenant != tenant:
             raise Refused("tenant_differs", "the statement is another tenant's", path="$.tenant")
@@ -221,7 +224,8 @@ class Publisher:
         self._ensure_room(size_bytes)
         if self._log.frozen:
             raise Unavailable("signing_frozen", self._log.frozen, advice="run './tallystick fsck'")
-        sealed, digest = await self._sealer.seal(batch.attestations)
+        async with self._turn_of(len(batch.attestations)):
+            sealed, digest = await self._sealer.seal(batch.attestations)
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
         loans, consents = loan_keys(batch), consent_ids(batch)
         pending = Pending(
@@ -234,6 +238,11 @@ class Publisher:
             self._waiting_bytes += size_bytes
             self._arrived.notify()
         return await self._receipt(pending, await future)
+
+    def _turn_of(self, attestations: int) -> AbstractAsyncContextManager[object]:
+        """Large batches are prepared one after the other: the first is at the database while the second is read. Side by
+        side they would all be ready at the same late moment, and the database idle until then."""
+        return self._preparing if attestations > BREATH_ATTESTATIONS else nullcontext()
 
     def _ensure_room(self, size_bytes: int) -> None:
         if len(self._waiting) >= QUEUE_BATCHES_MAX or self._waiting_bytes + size_bytes > QUEUE_BYTES_MAX:

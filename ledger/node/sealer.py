@@ -71,8 +71,8 @@ class Sealer:
         return [self._open_one(row, self._common if row.subject is None else keys.get(row.subject)) for row in rows]
 
     def _open_one(self, row: AttestationRow, key: DataKey | None) -> bytes | None:
-        if key is None:
-            return None
+        if key is None or not key.sealed(row.sealed):
+            return None  # erased, or sealed before an erasure after which the subject came back
         data = open_sealed(key, row.sealed, row.commitment)
         if commitment_of(data) != row.commitment:
             raise InvariantBroken("commitment_differs", "a stored attestation is not what was committed to")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.errors import Untrusted
-from ledger.subject.sealing import common_key, data_key, open_sealed, seal
+from ledger.subject.sealing import DataKey, common_key, data_key, open_sealed, seal
 
 MASTER, SUBJECT, SALT = b"m" * 32, b"s" * 32, b"t" * 32
 KEY = data_key(MASTER, SUBJECT, SALT)
@@ -15,7 +14,7 @@ SEALED = seal(KEY, b"n" * 12, b"data", b"c" * 32)
 
 def test_what_was_sealed_opens() -> None:
     assert open_sealed(KEY, SEALED, b"c" * 32) == b"data"
-    assert len(SEALED) == 12 + 4 + 16 and b"data" not in SEALED
+    assert len(SEALED) == 8 + 12 + 4 + 16 and b"data" not in SEALED
 
 
 def test_each_part_of_the_key_matters() -> None:
@@ -38,7 +37,7 @@ def test_any_flipped_bit_keeps_it_closed(place: int) -> None:
     [(common_key(MASTER), SEALED, b"c" * 32), (KEY, SEALED, b"d" * 32), (KEY, SEALED[:20], b"c" * 32), (KEY, b"", b"c" * 32)],
     ids=["key", "row", "cut", "empty"],
 )
-def test_another_key_another_row_or_less_of_it_stays_closed(key: AESGCM, sealed: bytes, row: bytes) -> None:
+def test_another_key_another_row_or_less_of_it_stays_closed(key: DataKey, sealed: bytes, row: bytes) -> None:
     with pytest.raises(Untrusted) as caught:
         open_sealed(key, sealed, row)
     assert caught.value.code == "seal_broken"

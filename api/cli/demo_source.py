@@ -87,11 +87,19 @@ def _day_of(header: Header) -> date | None:
 
 def _choose(path: Path, rule_name: str, borrowers: int) -> Identifier:
     # Both rules are the same at every lender: one tenant's stands for all.
-    rule, held = subject_rule(rule_name, tenant="demo", borrowers=borrowers), dict[Identifier, list[str]]()
+    rule = subject_rule(rule_name, tenant="demo", borrowers=borrowers)
+    held, owing = dict[Identifier, list[str]](), set[Identifier]()
     with open_input(path) as stream:
         lines = (item for item in read(stream) if isinstance(item, Line))
         for line, _ in zip(lines, range(CHOICE_RECORDS_MAX), strict=False):
             found = rule.of(line.record, line.record.base, 0)
             if found is not None:
                 held.setdefault(found, []).append(lender_of(line))
-    return max(held, key=lambda who: (len(set(held[who])), -abs(len(held[who]) - LINES_WANTED)))
+                owing |= {found} if _owes(line) else set()
+    return max(held, key=lambda who: (len(set(held[who])), who in owing, -abs(len(held[who]) - LINES_WANTED)))
+
+
+def _owes(line: Line) -> bool:
+    """Whether the account is paid as agreed and something is left to pay: a repayment can be shown on it."""
+    balance = field(line.record, "current_balance").strip("0 ")
+    return field(line.record, "account_status") == "11" and bool(balance)

@@ -287,8 +287,11 @@ class Story:
         indexes = {node["index"] for node in nodes}
         promised(self._view["access"]["index"] in indexes, "accesses", "a record of the first read", indexes)
         self.facts["accesses_seen"] = len(nodes)
-        self._tell("Who looked", "The borrower lists the readings of the own data; each is an entry of the log",
-                   f"{len(nodes)} readings, all by {nodes[0]['consumer']['displayName']}")  # fmt: skip
+        self._tell(
+            "Who looked",
+            "The borrower lists who read the own data; each reading is an entry of the log",
+            f"{len(nodes)} reading{'s' * (len(nodes) > 1)}, by {nodes[0]['consumer']['displayName']}",
+        )
 
     async def export(self) -> None:
         """The three lenders write the file back, and it is held against the original."""
@@ -335,7 +338,7 @@ class Story:
         self.facts["fsck"] = "clean" if clean else "faults"
         promised(clean, "fsck", "a clean ledger", report.get("faults") or report)
         self.facts["log_entries"] = report["size"]
-        self._tell("Audit", "Every hash, signature, loan and consent is computed again from storage",
+        self._tell("Audit", "'tallystick fsck': every hash, signature, loan and consent is computed again from storage",
                    f"{report['size']} log entries, no fault")  # fmt: skip
 
     async def _verifier(self, name: str) -> tuple[int, dict[str, Any]]:
@@ -375,8 +378,9 @@ def _in_thirty_days() -> str:
 
 async def _run(command: list[str], env: dict[str, str] | None) -> tuple[int, bytes]:
     process = await asyncio.create_subprocess_exec(
-        *command, env=env, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
-    )
+        *command, env=env, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
     try:
         out, _ = await process.communicate()
     finally:

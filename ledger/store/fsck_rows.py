@@ -9,7 +9,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from ledger.errors import InvalidInput
@@ -119,6 +119,20 @@ async def last_erasure(connection: Connection) -> int:
     return -1 if found is None else found
 
 
+# Connections are told that every statement looks rows up by key (database.py). These join whole tables: hashed that is
+# seconds, row by row it grows with the square.
+_HASHED = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_seqscan = on; SET LOCAL enable_nestloop = off"
+_BY_KEY = "RESET enable_hashjoin; RESET enable_seqscan; RESET enable_nestloop"
+
+
+async def _read_through(connection: Connection, statement: str, *arguments: object) -> list[Any]:
+    """The rows of a statement that reads its tables from end to end."""
+    await connection.execute(_HASHED)
+    rows = await connection.fetch(statement, LOG_ID, *arguments)
+    await connection.execute(_BY_KEY)
+    return list(rows)
+
+
 _ORPHANS = f"""
 SELECT {_COLUMNS} FROM attestation a LEFT JOIN entry e USING (log_id, tenant, batch_id)
  WHERE a.log_id = $1 AND e.idx IS NULL ORDER BY a.tenant, a.batch_id, a.position LIMIT $2
@@ -127,7 +141,7 @@ SELECT {_COLUMNS} FROM attestation a LEFT JOIN entry e USING (log_id, tenant, ba
 
 async def orphans(connection: Connection, limit: int) -> list[AttestationRow]:
     """Attestations whose batch is no entry of the log."""
-    return [AttestationRow(*row) for row in await connection.fetch(_ORPHANS, LOG_ID, limit)]
+    return [AttestationRow(*row) for row in await _read_through(connection, _ORPHANS, limit)]
 
 
 _DANGLING = f"""
@@ -140,12 +154,9 @@ SELECT {_COLUMNS} FROM attestation a LEFT JOIN attestation b ON b.log_id = a.log
 
 async def dangling(connection: Connection, limit: int) -> list[AttestationRow]:
     """Attestations that name one before them which is not there."""
-    return [AttestationRow(*row) for row in await connection.fetch(_DANGLING, LOG_ID, limit)]
+    return [AttestationRow(*row) for row in await _read_through(connection, _DANGLING, limit)]
 
 
-# Both anti-joins read their tables through: hashed that is seconds, row by row (which is what the planner takes for
-# granted of tables that have no statistics yet) it is the square.
-_HASHED = "SELECT set_config('enable_nestloop', $1, true)"
 _LOOSE_ENDS = """
 SELECT a.tenant, a.batch_id, a.position FROM attestation a
  WHERE a.log_id = $1 AND a.kind = ANY($2::text[]) AND (a.tenant, a.batch_id, a.position) > ($3, $4, $5)
@@ -161,10 +172,7 @@ async def loose_ends(
     connection: Connection, kinds: Sequence[str], after: tuple[str, UUID, int], limit: int
 ) -> list[tuple[str, UUID, int]]:
     """The newest attestations of chains that no loan leads to; ``kinds`` are those about accounts."""
-    await connection.execute(_HASHED, "off")
-    rows = await connection.fetch(_LOOSE_ENDS, LOG_ID, list(kinds), *after, limit)
-    await connection.execute(_HASHED, "on")
-    return [tuple(row) for row in rows]
+    return [tuple(row) for row in await _read_through(connection, _LOOSE_ENDS, list(kinds), *after, limit)]
 
 
 _FORKS = """

@@ -77,6 +77,9 @@ HISTORY_MONTHS: Final = 24
 CONSENT_DAYS_MAX: Final = 366 * 5
 """Longest life of one consent artefact; a longer relation asks again."""
 
+CONSENT_VERSIONS_MAX: Final = 100
+"""Versions of one consent: more changes of terms than five years see, and few enough to lock and to show together."""
+
 CONSENT_FIELDS_MAX: Final = 64
 """Entries in any list of a consent artefact."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any
 
 import strawberry
 
@@ -15,7 +16,8 @@ from api.graphql.scalars import UUID, Base64, Date, Timestamp, encode_global_id
 from api.graphql.tenants import Tenant, find_tenant
 from ledger.attestation.sharing_kinds import Artefact
 from ledger.attestation.sharing_kinds import Span as SpanBody
-from ledger.consent.artefact import grant_payload, read_artefact
+from ledger.consent.artefact import grant_payload, read_artefact, state_at
+from ledger.node.consents import KnownConsent
 from ledger.store.consent_rows import ConsentRow
 from ledger.types import UnixMillis
 
@@ -89,12 +91,12 @@ class ConsentPurpose:
     text: str = strawberry.field(description="What the borrower is told.")
 
 
-@guarded_type(permission=Permission.CONSENTS_READ, description="A consent, to its consumer and to its borrower.")
-class Consent(Node):
-    """A consent, to its consumer and to its borrower."""
+@strawberry.type
+class ConsentTerms:
+    """What one version of a consent says, and where it is in its life."""
 
-    consent: UUID = strawberry.field(description="Its id in the ledger, the same in every version.")
-    version: int = strawberry.field(description="The version of its terms.")
+    version: int = strawberry.field(description="The number of these terms, from 1.")
+    supersedes: int | None = strawberry.field(description="The version that these terms take the place of.")
     state: ConsentState = strawberry.field(description="Where it is in its life.")
     purpose: ConsentPurpose = strawberry.field(description="Why data is asked for.")
     detail: ConsentDetail = strawberry.field(description="How much of each loan it shows.")
@@ -128,6 +130,26 @@ class Consent(Node):
     async def providers(self, info: Info) -> list[Tenant]:
         """Only loans of these lenders."""
         return [await find_tenant(info, name) for name in self.provider_names]
+
+
+@guarded_type(permission=Permission.CONSENTS_READ, description="One version of a consent: its terms and its life.")
+class ConsentVersion(ConsentTerms):
+    """One version of a consent."""
+
+
+@guarded_type(
+    permission=Permission.CONSENTS_READ,
+    description="A consent, to its consumer and to its borrower: the version in force, that is the active or paused "
+    "one, else the newest that was granted once, else the newest.",
+)
+class Consent(Node, ConsentTerms):
+    """A consent, to its consumer and to its borrower."""
+
+    consent: UUID = strawberry.field(description="Its id in the ledger, the same in every version.")
+    requested: ConsentVersion | None = strawberry.field(
+        description="The version that waits for the borrower: what consentGrant and consentReject decide over."
+    )
+    versions: list[ConsentVersion] = strawberry.field(description="Every version, newest first, at most 100.")
 
 
 @strawberry.input(description="A length of time.")
@@ -177,6 +199,11 @@ class ConsentRequestInput:
         description="Figures of a line, at most 64; none: every one of the detail.", default_factory=list
     )
     jurisdiction: str | None = strawberry.field(description="Absent: the consumer's country.", default=None)
+    replaces: UUID | None = strawberry.field(
+        description="A consent of the caller with this borrower, active or paused, whose terms are to change: these "
+        "are its next version. The version in force stays so until the borrower grants this one.",
+        default=None,
+    )
 
 
 @strawberry.input(description="A signature by the borrower's own key.")
@@ -212,31 +239,41 @@ def _span(span: SpanBody) -> Span:
     return Span(n=span.n, unit=SpanUnit(span.unit))
 
 
-def consent_of(row: ConsentRow) -> Consent:
-    """A consent as the API shows it."""
-    terms: Artefact = read_artefact(row.artefact)
+def consent_of(known: KnownConsent, now: UnixMillis) -> Consent:
+    """A consent as the API shows it at ``now``."""
+    current, requested = known.current, known.requested
     return Consent(
-        id=strawberry.ID(encode_global_id("Consent", str(row.consent))),
-        consent=UUID(str(row.consent)),
-        version=row.version,
-        state=ConsentState(row.state),
-        purpose=ConsentPurpose(code=terms.purpose.code, category=terms.purpose.category, text=terms.purpose.text),
-        detail=ConsentDetail(terms.detail),
-        fetch=ConsentFetch(terms.fetch),
-        frequency=_span(terms.frequency),
-        data_life=_span(terms.data_life),
-        starts_at=UnixMillis(terms.start),
-        expires_at=UnixMillis(terms.expiry),
-        data_from=terms.data_from,
-        data_to=terms.data_to,
-        categories=[CreditCategory(name) for name in terms.categories if name in CreditCategory.__members__],
-        fields=list(terms.fields),
-        accounts=[Base64(account) for account in terms.accounts],
-        jurisdiction=terms.jurisdiction,
-        reads=row.reads,
-        last_read_at=None if row.last_read is None else UnixMillis(row.last_read),
-        changed_at=UnixMillis(row.changed_at),
-        to_sign=Base64(grant_payload(terms)),
-        consumer_name=terms.consumer,
-        provider_names=terms.providers,
+        id=strawberry.ID(encode_global_id("Consent", str(current.consent))),
+        consent=UUID(str(current.consent)),
+        requested=None if requested is None else ConsentVersion(**_terms_of(requested, now)),
+        versions=[ConsentVersion(**_terms_of(row, now)) for row in reversed(known.versions)],
+        **_terms_of(current, now),
     )
+
+
+def _terms_of(row: ConsentRow, now: UnixMillis) -> dict[str, Any]:
+    terms: Artefact = read_artefact(row.artefact)
+    return {
+        "version": row.version,
+        "supersedes": terms.supersedes,
+        "state": ConsentState(state_at(row.state, terms, now).value),
+        "purpose": ConsentPurpose(code=terms.purpose.code, category=terms.purpose.category, text=terms.purpose.text),
+        "detail": ConsentDetail(terms.detail),
+        "fetch": ConsentFetch(terms.fetch),
+        "frequency": _span(terms.frequency),
+        "data_life": _span(terms.data_life),
+        "starts_at": UnixMillis(terms.start),
+        "expires_at": UnixMillis(terms.expiry),
+        "data_from": terms.data_from,
+        "data_to": terms.data_to,
+        "categories": [CreditCategory(name) for name in terms.categories if name in CreditCategory.__members__],
+        "fields": list(terms.fields),
+        "accounts": [Base64(account) for account in terms.accounts],
+        "jurisdiction": terms.jurisdiction,
+        "reads": row.reads,
+        "last_read_at": None if row.last_read is None else UnixMillis(row.last_read),
+        "changed_at": UnixMillis(row.changed_at),
+        "to_sign": Base64(grant_payload(terms)),
+        "consumer_name": terms.consumer,
+        "provider_names": terms.providers,
+    }

@@ -3,6 +3,8 @@
 Rules
 - A consumer asks in its own name; a borrower decides over consents about their own pseudonym.
 - The consumer never learns the pseudonym of somebody who did not consent: no field shows it.
+- A change of terms is a new version of the same consent (``replaces``): until the borrower grants it, reads, pause,
+  resume and revoke are about the version in force. Revoking also rejects what waits.
 - Every step is an attestation; its order in the log decides races with reads.
 """
 
@@ -33,10 +35,9 @@ from api.graphql.scalars import decode_global_id, page_size
 from ledger.attestation.sharing_kinds import Artefact, Capture, Purpose
 from ledger.attestation.sharing_kinds import Span as SpanBody
 from ledger.errors import InvalidInput, NotFound
-from ledger.node.consents import OwnSignature
+from ledger.node.consents import KnownConsent, OwnSignature
 from ledger.node.idempotent import request_of
 from ledger.store.attestation_rows import LAST_ID
-from ledger.store.consent_rows import ConsentRow
 from ledger.types import TenantId, UnixMillis
 
 Payload = TypeVar("Payload")
@@ -151,12 +152,12 @@ def consent_id(text: str) -> Uuid:
 async def consent_by_key(context: Context, consent: Uuid) -> Consent | None:
     """A consent as the caller may see it; None when it is not theirs."""
     try:
-        return consent_of(await _seen(context, consent))
+        return consent_of(await _seen(context, consent), context.node.sources.now())
     except NotFound:
         return None
 
 
-async def _seen(context: Context, consent: Uuid) -> ConsentRow:
+async def _seen(context: Context, consent: Uuid) -> KnownConsent:
     consents = context.node.consents
     if context.principal is not None and context.principal.subject is not None:
         return await consents.seen_by_borrower(context.subject, consent)
@@ -164,20 +165,18 @@ async def _seen(context: Context, consent: Uuid) -> ConsentRow:
 
 
 async def consent_page(context: Context, first: int, after: str | None) -> Any:
-    """A page of the caller's consents, newest first, each in its newest version."""
+    """A page of the caller's consents, newest first."""
     size, cursors, node = page_size(first), context.services.cursors, context.node
     borrower = context.principal is not None and context.principal.subject is not None
     scope = f"consents/{context.subject.hex() if borrower else context.tenant}"
     before = LAST_ID if after is None else Uuid(str(cursors.decode(scope, after)[0]))
     if borrower:
-        rows = await node.consents.of_borrower(context.subject, before, size + 1)
+        known = await node.consents.of_borrower(context.subject, before, size + 1)
     else:
-        rows = await node.consents.of_consumer(context.tenant, before, size + 1)
-    newest: dict[Uuid, ConsentRow] = {}
-    for row in rows[:size]:
-        newest.setdefault(row.consent, row)
-    shown = [(cursors.encode(scope, str(key)), consent_of(row)) for key, row in newest.items()]
-    return page_of(shown, more=len(rows) > size, after=after)
+        known = await node.consents.of_consumer(context.tenant, before, size + 1)
+    now = node.sources.now()
+    shown = [(cursors.encode(scope, str(each.current.consent)), consent_of(each, now)) for each in known[:size]]
+    return page_of(shown, more=len(known) > size, after=after)
 
 
 async def _request(context: Context, asked: ConsentRequestInput) -> ConsentRequestPayload:
@@ -187,7 +186,9 @@ async def _request(context: Context, asked: ConsentRequestInput) -> ConsentReque
         context.tenant, asked.idempotency_key, "consentRequest", {"terms": terms, "subject": subject}
     )
     artefact = await _artefact(context, asked, subject)
-    return ConsentRequestPayload(consent=consent_of(await context.node.consents.request(artefact, request)))
+    replaces = None if asked.replaces is None else Uuid(asked.replaces)
+    known = await context.node.consents.request(artefact, request, replaces=replaces)
+    return ConsentRequestPayload(consent=consent_of(known, context.node.sources.now()))
 
 
 async def _artefact(context: Context, asked: ConsentRequestInput, subject: bytes) -> Artefact:
@@ -229,10 +230,10 @@ async def _decide(payload: type[Payload], context: Context, step: str, asked: Co
         # Borrowers share a tenant: each has keys of their own.
         request = replace(request, key=f"{context.subject.hex()}/{request.key}")
         capture = Capture(at=context.node.sources.now(), authenticator=asked.authenticator, channel=asked.channel)
-        row = await context.node.consents.decide(
+        known = await context.node.consents.decide(
             context.subject, consent, step, request, capture=capture, own=_own(asked.signature)
         )
-        return payload(consent=consent_of(row))  # type: ignore[call-arg]
+        return payload(consent=consent_of(known, context.node.sources.now()))  # type: ignore[call-arg]
 
     return await answered(payload, act())
 

@@ -5,6 +5,10 @@
 
 Rules
 - An artefact is never edited: a change is a new version, requested and granted like the first, that supersedes it.
+- Only a version in force (active or paused) can be superseded, and only for the same consumer and borrower. Until the
+  new version is granted the old one stays in force; the grant ends it in the same batch.
+- Decisions use the version in force: the active or paused one, else the newest that was granted once, else the newest.
+- A consent whose time is over counts as expired, whether or not a step says so.
 - A grant is signed over the canonical artefact, every other step over the step itself; the JWS type is
   ``tallystick-consent+jws``. The signer is the borrower's own key, or the deployment's after it authenticated the
   borrower: the attestation says which.
@@ -13,8 +17,9 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -58,6 +63,24 @@ TRANSITIONS: Final[dict[tuple[ConsentState | None, str], ConsentState]] = {
 }
 """(state, step) -> the state that follows. A pair that is not here is refused."""
 
+IN_FORCE: Final = frozenset({_S.ACTIVE, _S.PAUSED})
+"""States of the one version that reads, pauses and revokes are about."""
+
+NEVER_GRANTED: Final = frozenset({_S.REQUESTED, _S.REJECTED})
+"""States of a version that never allowed anything."""
+
+
+class Version(Protocol):
+    """One version of a consent, in whatever form it is stored."""
+
+    @property
+    def state(self) -> str:
+        """A ``ConsentState``."""
+        ...
+
+
+AnyVersion = TypeVar("AnyVersion", bound=Version)
+
 _DECODER: Final = msgspec.json.Decoder(Artefact)
 
 
@@ -68,6 +91,38 @@ def next_state(state: ConsentState | None, step: str) -> ConsentState:
         raise Refused("consent_step_refused", f"a consent that is {state or 'not there'} cannot be {step}",
                       path="$.body.step")  # fmt: skip
     return following
+
+
+def version_in_force(versions: Sequence[AnyVersion]) -> AnyVersion:
+    """Of all versions of one consent, oldest first and at least one: the one that decides what may be read.
+
+    A request that was not granted changes nothing, so that a consumer cannot end its own consent by asking for more.
+    """
+    newest_first = list(reversed(versions))
+    in_force = [version for version in newest_first if version.state in IN_FORCE]
+    granted_once = [version for version in newest_first if version.state not in NEVER_GRANTED]
+    return (in_force or granted_once or newest_first)[0]
+
+
+def version_requested(versions: Sequence[AnyVersion]) -> AnyVersion | None:
+    """Of all versions of one consent, oldest first: the newest that waits for the borrower's decision."""
+    return next((version for version in reversed(versions) if version.state == ConsentState.REQUESTED), None)
+
+
+def state_at(state: str, artefact: Artefact, now: UnixMillis) -> ConsentState:
+    """The state as it is at ``now``: what was not ended before its ``expiry`` is expired from then on."""
+    recorded = ConsentState(state)
+    lasting = recorded in IN_FORCE or recorded is ConsentState.REQUESTED
+    return ConsentState.EXPIRED if lasting and now >= artefact.expiry else recorded
+
+
+def ensure_replaceable(state: str | None, old_consumer: str | None, artefact: Artefact) -> None:
+    """May ``artefact`` be requested in place of a version in ``state``? None: there is no such version about this
+    borrower. Raises Refused ``consent_not_in_force``."""
+    if state not in IN_FORCE or old_consumer != artefact.consumer:
+        raise Refused("consent_not_in_force", "only a consent that is active or paused, of the same consumer and "
+                      "borrower, is replaced", path="$.body.artefact.supersedes",
+                      advice="ask for a new consent")  # fmt: skip
 
 
 def read_artefact(data: bytes) -> Artefact:

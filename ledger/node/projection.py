@@ -24,7 +24,7 @@ from ledger.attestation.batch import Batch
 from ledger.attestation.envelope import Attestation, encode_body
 from ledger.attestation.registry import SPECS
 from ledger.attestation.sharing_kinds import Access, Consent
-from ledger.consent.artefact import ConsentState, next_state, read_artefact
+from ledger.consent.artefact import ConsentState, ensure_replaceable, next_state, read_artefact
 from ledger.consent.decision import Use, decide
 from ledger.errors import Refused, TallystickError
 from ledger.loan.state import LoanState, encode_state, fold
@@ -151,6 +151,10 @@ class Projection:
             artefact = row.artefact if body.artefact is None else encode_body(body.artefact)
             changes[key] = row._replace(state=state.value, last_batch=batch, changed_at=reported, artefact=artefact)
         elif body.artefact is not None:
+            if body.artefact.supersedes is not None:
+                place = (key[0], body.consent, body.artefact.supersedes)
+                old = changes.get(place) or self._consents.get(place)
+                ensure_replaceable(old and old.state, old and old.tenant, body.artefact)
             changes[key] = ConsentRow(
                 body.artefact.consumer, body.consent, body.version, body.artefact.subject, state.value,
                 encode_body(body.artefact), batch, reported, 0, None,

@@ -6,6 +6,8 @@
 Rules
 - The decision is taken before the rows are read and again, under the consent's lock, in the transaction that publishes
   the access record. Only after that COMMIT does an answer leave: a read is in the log, before any later revoke.
+- A read runs under the version of the consent that is in force. One that loses the race with the grant of a new version
+  is not in the log; it is made again, once, under the new terms.
 - Rows are found through the subject (row-level security lets a transaction see one borrower's rows at every lender),
   narrowed to what the consent names. What no view may show (extensions, other borrowers) is never opened.
 - A line's figures come from its projection row; the attestations behind it are walked from the same row backwards, so
@@ -22,7 +24,7 @@ from uuid import UUID
 from ledger.attestation.envelope import Attestation, parse
 from ledger.attestation.keys import PrivateKey
 from ledger.attestation.sharing_kinds import Access, Artefact, Consent
-from ledger.consent.artefact import ConsentState, read_artefact
+from ledger.consent.artefact import ConsentState, read_artefact, version_in_force
 from ledger.consent.decision import Use, decide
 from ledger.errors import InvariantBroken, NotFound, Refused
 from ledger.limits import VIEW_ATTESTATIONS_MAX, VIEW_LINES_MAX
@@ -33,7 +35,7 @@ from ledger.node.participants import DEPLOYMENT
 from ledger.node.publisher import Draft, Publisher, Receipt
 from ledger.node.sealer import Sealer
 from ledger.store.attestation_rows import LAST_ID, AttestationRow, about_subject, chains, key_events
-from ledger.store.consent_rows import ConsentRow, latest_consent
+from ledger.store.consent_rows import ConsentRow, consent_versions
 from ledger.store.database import Database
 from ledger.store.loan_rows import LoanRow, loans_of_subject, loans_of_tenant, read_loan
 from ledger.store.log_rows import EntryRow, entries_by_batch
@@ -93,6 +95,14 @@ class Reader:
         self, consumer: TenantId, consent: UUID, *, as_of: date | None = None, with_bundle: bool = True
     ) -> CreditView:
         """Read a borrower's loans across lenders. Raises Refused with the decision's reason, NotFound."""
+        try:
+            return await self._view(consumer, consent, as_of, with_bundle)
+        except Refused as refused:
+            if refused.code != "consent_superseded":
+                raise
+            return await self._view(consumer, consent, as_of, with_bundle)
+
+    async def _view(self, consumer: TenantId, consent: UUID, as_of: date | None, with_bundle: bool) -> CreditView:
         row, artefact = await self._allowed(consumer, consent)
         day = as_of or self._today()
         subject = Subject(artefact.subject)
@@ -120,12 +130,14 @@ class Reader:
             entries = await _entries(connection, rows)
         opened = await self._opened(rows)
         return [
-            AccessSeen(row.id, attestation.body, row.batch_id, entries[row.tenant, row.batch_id].idx)
+            AccessSeen(row.id, attestation.body, row.batch_id, entries[TenantId(row.tenant), row.batch_id].idx)
             for row, attestation in opened
             if isinstance(attestation.body, Access)
         ]
 
-    async def lender_loans(self, tenant: TenantId, *, after: bytes, limit: int, as_of: date | None = None) -> list[Line]:
+    async def lender_loans(
+        self, tenant: TenantId, *, after: bytes, limit: int, as_of: date | None = None
+    ) -> list[Line]:
         """A lender's own loans in the order of their references; ``after`` is exclusive."""
         day = as_of or self._today()
         async with self._database.reading(tenants=(tenant,)) as connection:
@@ -154,9 +166,10 @@ class Reader:
 
     async def _allowed(self, consumer: TenantId, consent: UUID) -> tuple[ConsentRow, Artefact]:
         async with self._database.reading(tenants=(consumer,)) as connection:
-            row = await latest_consent(connection, consent)
-        if row is None:
+            versions = await consent_versions(connection, consent)
+        if not versions:
             raise NotFound("consent_unknown", "no such consent")
+        row = version_in_force(versions)
         artefact = read_artefact(row.artefact)
         use = Use(row.reads, None if row.last_read is None else UnixMillis(row.last_read))
         decision = decide(
@@ -223,12 +236,13 @@ class Reader:
             entries = await _entries(connection, every)
         about = [
             stored for stored, attestation in await self._opened(list(reversed(consents)))
-            if isinstance(attestation.body, Consent) and attestation.body.consent == artefact.consent
+            if isinstance(attestation.body, Consent)
+            and (attestation.body.consent, attestation.body.version) == (artefact.consent, artefact.version)
         ]  # fmt: skip
         signers = {stored.tenant for item in disclosed for stored in item.rows}
         named = [stored for stored, attestation in await self._opened(keys) if attestation.body.owner in signers]  # type: ignore[attr-defined]
-        used = {(stored.tenant, stored.batch_id) for stored in (*named, *about)}
-        used |= {(stored.tenant, stored.batch_id) for item in disclosed for stored in item.rows}
+        used = {(TenantId(stored.tenant), stored.batch_id) for stored in (*named, *about)}
+        used |= {(TenantId(stored.tenant), stored.batch_id) for item in disclosed for stored in item.rows}
         indexes = sorted({access.index, *(entries[key].idx for key in used)})
         head = await self._log.head()
         paths = await self._log.inclusions(indexes, head.size)

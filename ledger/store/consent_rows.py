@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from ledger.store.database import Connection
@@ -27,13 +27,12 @@ class ConsentRow(NamedTuple):
 
 
 _COLUMNS = "tenant, consent, version, subject, state, artefact, last_batch, changed_at, reads, last_read"
-_LATEST = f"SELECT {_COLUMNS} FROM consent WHERE log_id = $1 AND consent = $2 ORDER BY version DESC LIMIT 1"
+_VERSIONS = f"SELECT {_COLUMNS} FROM consent WHERE log_id = $1 AND consent = $2 ORDER BY version"
 
 
-async def latest_consent(connection: Connection, consent: UUID) -> ConsentRow | None:
-    """The newest version of a consent that this transaction may see."""
-    row = await connection.fetchrow(_LATEST, LOG_ID, consent)
-    return None if row is None else ConsentRow(*row)
+async def consent_versions(connection: Connection, consent: UUID) -> list[ConsentRow]:
+    """Every version of a consent that this transaction may see, oldest first."""
+    return [ConsentRow(*row) for row in await connection.fetch(_VERSIONS, LOG_ID, consent)]
 
 
 _LOCK = f"""
@@ -54,7 +53,8 @@ async def lock_consents(connection: Connection, consents: Sequence[UUID]) -> dic
 
 
 _INSERT = """
-INSERT INTO consent (log_id, tenant, consent, version, subject, state, artefact, last_batch, changed_at, reads, last_read)
+INSERT INTO consent
+    (log_id, tenant, consent, version, subject, state, artefact, last_batch, changed_at, reads, last_read)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
 
@@ -78,28 +78,39 @@ async def update_consent(connection: Connection, row: ConsentRow) -> None:
     )  # fmt: skip
 
 
-_OF_SUBJECT = f"""
-SELECT {_COLUMNS} FROM consent WHERE log_id = $1 AND subject = $2 AND consent < $3 ORDER BY consent DESC, version DESC LIMIT $4
+def _page(owner: str) -> str:
+    """All versions of the consents of one page; ``owner`` is the column that must be $2."""
+    return f"""
+WITH page AS (
+    SELECT DISTINCT consent FROM consent WHERE log_id = $1 AND {owner} = $2 AND consent < $3
+     ORDER BY consent DESC LIMIT $4)
+SELECT {_COLUMNS} FROM consent WHERE log_id = $1 AND {owner} = $2 AND consent IN (SELECT consent FROM page)
+ ORDER BY consent DESC, version
 """
+
+
+_OF_SUBJECT, _OF_CONSUMER = _page("subject"), _page("tenant")
 
 
 async def consents_of_subject(
     connection: Connection, subject: Subject, before: UUID, limit: int
-) -> list[ConsentRow]:
-    """A borrower's consents, newest first; ``before`` is exclusive."""
-    return [ConsentRow(*row) for row in await connection.fetch(_OF_SUBJECT, LOG_ID, subject, before, limit)]
-
-
-_OF_CONSUMER = f"""
-SELECT {_COLUMNS} FROM consent WHERE log_id = $1 AND tenant = $2 AND consent < $3 ORDER BY consent DESC, version DESC LIMIT $4
-"""
+) -> list[list[ConsentRow]]:
+    """A borrower's consents, newest first, each with all its versions, oldest first; ``before`` is exclusive."""
+    return _by_consent(await connection.fetch(_OF_SUBJECT, LOG_ID, subject, before, limit))
 
 
 async def consents_of_consumer(
     connection: Connection, tenant: TenantId, before: UUID, limit: int
-) -> list[ConsentRow]:
-    """What a consumer asked for, newest first; ``before`` is exclusive."""
-    return [ConsentRow(*row) for row in await connection.fetch(_OF_CONSUMER, LOG_ID, tenant, before, limit)]
+) -> list[list[ConsentRow]]:
+    """What a consumer asked for, newest first, each with all its versions, oldest first; ``before`` is exclusive."""
+    return _by_consent(await connection.fetch(_OF_CONSUMER, LOG_ID, tenant, before, limit))
+
+
+def _by_consent(rows: Iterable[Sequence[Any]]) -> list[list[ConsentRow]]:
+    found: dict[UUID, list[ConsentRow]] = {}
+    for row in map(ConsentRow._make, rows):
+        found.setdefault(row.consent, []).append(row)
+    return list(found.values())
 
 
 _ERASE = "DELETE FROM consent WHERE log_id = $1 AND subject = $2"

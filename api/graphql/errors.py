@@ -2,10 +2,12 @@
 
 Rules
 - An expected refusal of a mutation is part of its payload: ``errors: [UserError!]!``, made by ``user_error``.
-- ``code`` is one of six, by whose fault it is; ``reason`` is the stable code of the ledger's error (docs/errors.md).
+- ``Unavailable`` is no refusal: nothing was decided, so it stands in the answer's ``errors`` with
+  ``extensions.retryAfterSeconds``. The same request again is safe: it carries an idempotency key or a batch id.
+- ``code`` is one of five, by whose fault it is; ``reason`` is the stable code of the ledger's error (docs/errors.md).
 - Everything else stands in the answer's ``errors`` with ``extensions.code`` and ``extensions.id``:
 
-      a TallystickError       its own code, message, field, expected, found, advice
+      a TallystickError       its own code, message, field, expected, found, advice, retryAfterSeconds
       a document or variable  GRAPHQL_PARSE_FAILED, DOCUMENT_TOO_LARGE, GRAPHQL_VALIDATION_FAILED, BAD_USER_INPUT
       anything unexpected     "internal error", code INTERNAL; the log has the id, the class and the line of code
 
@@ -29,7 +31,6 @@ from api.http.errors import is_masked, note
 from ledger.errors import (
     Conflict,
     InvalidInput,
-    InvariantBroken,
     NotFound,
     Refused,
     TallystickError,
@@ -49,7 +50,6 @@ class UserErrorCode(Enum):
     INVALID_INPUT = strawberry.enum_value("INVALID_INPUT", description="Never acceptable as it is; correct it.")
     NOT_FOUND = strawberry.enum_value("NOT_FOUND", description="Not there, or not for this caller to know of.")
     REFUSED = strawberry.enum_value("REFUSED", description="Well formed and genuine, but not allowed now.")
-    UNAVAILABLE = strawberry.enum_value("UNAVAILABLE", description="Nothing was decided; send the same again later.")
     UNTRUSTED = strawberry.enum_value("UNTRUSTED", description="A signature, proof or key does not hold.")
 
 
@@ -91,21 +91,11 @@ class NotFoundError(UserError):
     """Not there, or not for this caller to know of."""
 
 
-@open_type(description="Nothing was decided; the same request may succeed later.")
-class UnavailableError(UserError):
-    """Nothing was decided."""
-
-    retry_after_seconds: int = strawberry.field(
-        description="How long to wait before sending the same again.", default=1
-    )
-
-
 USER_ERRORS: Final = (
     ConflictError,
     InvalidInputError,
     NotFoundError,
     RefusedError,
-    UnavailableError,
     UntrustedError,
 )
 """The concrete types, for ``GuardedSchema(types=...)``: reached through the interface only, they would be left out."""
@@ -115,15 +105,13 @@ _KINDS: Final[tuple[tuple[type[TallystickError], type[UserError], UserErrorCode]
     (InvalidInput, InvalidInputError, UserErrorCode.INVALID_INPUT),
     (NotFound, NotFoundError, UserErrorCode.NOT_FOUND),
     (Refused, RefusedError, UserErrorCode.REFUSED),
-    (Unavailable, UnavailableError, UserErrorCode.UNAVAILABLE),
     (Untrusted, UntrustedError, UserErrorCode.UNTRUSTED),
 )
 
 
 def user_error(error: TallystickError) -> UserError:
-    """The payload's form of an expected refusal; raises an ``InvariantBroken`` again: that is no client's to handle."""
-    if isinstance(error, InvariantBroken):
-        raise error
+    """The payload's form of an expected refusal; raises an ``InvariantBroken`` or ``Unavailable`` again, since neither
+    says anything about the request."""
     for kind, made, code in _KINDS:
         if isinstance(error, kind):
             return made(
@@ -140,7 +128,7 @@ def user_error(error: TallystickError) -> UserError:
 def _extra(error: TallystickError) -> dict[str, Any]:
     if isinstance(error, InvalidInput):
         return {"expected": None if error.expected is None else str(error.expected)}
-    return {"retry_after_seconds": error.retry_after_s} if isinstance(error, Unavailable) else {}
+    return {}
 
 
 def _steps(path: str | None) -> list[str] | None:
@@ -164,6 +152,7 @@ def formatted_error(error: GraphQLError, error_id: str, *, anonymous: bool) -> d
         details = cause.as_dict()
         message = details.pop("message")
         details |= {"field": details.pop("path")} if "path" in details else {}
+        details |= {"retryAfterSeconds": cause.retry_after_s} if isinstance(cause, Unavailable) else {}
         return whole | {"message": message, "extensions": {**details, "id": error_id}}
     code = "INTERNAL" if cause is not None else code_of(error)
     if code == "INTERNAL":

@@ -3,7 +3,7 @@
 Rules
 - A batch's own id is its idempotency key; each event carries one.
 - An expected refusal is in ``errors``; what was recorded is in ``receipt``, with its proof.
-- Bulk goes to ``POST /v1/batches``: a GraphQL request holds 256 KiB.
+- Bulk goes to ``POST /v1/batches``: a GraphQL request holds 1 MiB, with the quotes of the batch escaped.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class AttestationsPublishInput:
 
     statement: str = strawberry.field(description="The batch statement: a compact JWS.")
     ndjson: str = strawberry.field(
-        description="1 to 4,096 canonical attestations, one a line, in the order under the root."
+        description="1 to 4,096 canonical attestations, one a line, in the order under the root. The whole request "
+        "holds 1 MiB; larger batches go to POST /v1/batches."
     )
 
 

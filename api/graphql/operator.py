@@ -2,12 +2,12 @@
 
 Rules
 - Each act is itself an attestation of the deployment's tenant (trust in token issuers apart: that is configuration).
-- An idempotency key makes a repetition harmless; it is remembered for the operator's tenant.
+- An idempotency key makes a repetition harmless; it is remembered for the operator's tenant, with the answer, in the
+  transaction of the act: also after a crash the same request gets the first answer and nothing is done twice.
 """
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID as Uuid
 
 import strawberry
@@ -21,8 +21,12 @@ from api.graphql.log import Receipt, receipt_of
 from api.graphql.payloads import IDEMPOTENCY, BorrowerInput, Input, answered, errors_field, subject_of
 from api.graphql.scalars import Timestamp
 from api.graphql.tenants import SigningKey, Tenant, TenantRole, find_tenant, signing_key
+from ledger.attestation.keys import PublicKey
 from ledger.errors import InvalidInput, NotFound, Refused
+from ledger.node.authority import Erased
+from ledger.node.idempotent import Request
 from ledger.node.participants import DEPLOYMENT
+from ledger.node.publisher import Receipt as NodeReceipt
 from ledger.store.tenant_rows import TenantRow
 from ledger.types import TenantId, UnixMillis
 
@@ -80,6 +84,7 @@ class KeyEndInput:
 class IssuerTrustInput:
     """A token issuer that may speak for a tenant."""
 
+    idempotency_key: strawberry.ID = strawberry.field(description=IDEMPOTENCY)
     tenant: str = strawberry.field(description=_TENANT_NAME)
     issuer: str = strawberry.field(description="Exactly the iss of its tokens: an https address.")
     jwks: str = strawberry.field(description="Its public key set (RFC 7517) as a JSON text.")
@@ -158,7 +163,7 @@ class OperatorMutation:
 
     @guarded_mutation(
         permission=Permission.TENANTS_MANAGE,
-        description="Let a token issuer speak for a tenant, or change its keys and roles. Safe to repeat.",
+        description="Let a token issuer speak for a tenant, or change its keys and roles.",
     )
     async def issuer_trust(self, info: Info, input: Input[IssuerTrustInput]) -> IssuerTrustPayload:
         """Let a token issuer speak for a tenant."""
@@ -184,8 +189,8 @@ async def _enrol_tenant(info: Info, asked: TenantEnrolInput) -> TenantEnrolPaylo
     row = TenantRow(asked.tenant, asked.display_name, asked.role.value, asked.country)
     check_tenant(row)
 
-    async def act() -> str:
-        return (await context.node.authority.enrol_tenant(row, jwk)).kid
+    async def act(request: Request) -> PublicKey:
+        return await context.node.authority.enrol_tenant(row, jwk, request=request)
 
     content = {"row": row, "jwk": jwk}
     kid = await context.services.events.once(context.tenant, asked.idempotency_key, "tenantEnrol", content, act)
@@ -198,8 +203,8 @@ async def _enrol_key(info: Info, asked: KeyEnrolInput) -> KeyEnrolPayload:
     context, jwk = info.context, _jwk_of(asked.jwk)
     await find_tenant(info, asked.tenant)
 
-    async def act() -> str:
-        return (await context.node.authority.enrol_key(TenantId(asked.tenant), jwk)).kid
+    async def act(request: Request) -> PublicKey:
+        return await context.node.authority.enrol_key(TenantId(asked.tenant), jwk, request=request)
 
     content = {"tenant": asked.tenant, "jwk": jwk}
     kid = await context.services.events.once(context.tenant, asked.idempotency_key, "keyEnrol", content, act)
@@ -210,9 +215,9 @@ async def _end_key(info: Info, asked: KeyEndInput) -> KeyEndPayload:
     context = info.context
     tenant, since = TenantId(asked.tenant), asked.compromised_from
 
-    async def act() -> str:
+    async def act(request: Request) -> NodeReceipt:
         end = None if since is None else UnixMillis(since)
-        return str((await context.node.authority.end_key(tenant, asked.kid, compromised_from=end)).batch_id)
+        return await context.node.authority.end_key(tenant, asked.kid, compromised_from=end, request=request)
 
     content = {"tenant": tenant, "kid": asked.kid, "compromisedFrom": since}
     batch = await context.services.events.once(context.tenant, asked.idempotency_key, "keyEnd", content, act)
@@ -223,7 +228,13 @@ async def _trust_issuer(context: Context, asked: IssuerTrustInput) -> IssuerTrus
     if asked.tenant not in (await context.node.publisher.participants()).tenants:
         raise NotFound("tenant_unknown", "no such tenant takes part in this ledger", path="$.tenant")
     check_issuer(asked.tenant, asked.issuer, asked.jwks, asked.roles)
-    await context.node.authority.trust_issuer(TenantId(asked.tenant), asked.issuer, asked.jwks, asked.roles)
+    terms = (asked.issuer, asked.jwks, asked.roles)
+
+    async def act(request: Request) -> None:
+        await context.node.authority.trust_issuer(TenantId(asked.tenant), *terms, request=request)
+
+    content = {"tenant": asked.tenant, "terms": terms}
+    await context.services.events.once(context.tenant, asked.idempotency_key, "issuerTrust", content, act)
     context.services.issuers.forget()
     return IssuerTrustPayload(trusted=True)
 
@@ -233,9 +244,8 @@ async def _erase(context: Context, asked: SubjectEraseInput) -> SubjectErasePayl
     if not 1 <= len(asked.law) <= 128:
         raise InvalidInput("law_length", "names a law in 1 to 128 characters", path="$.law")
 
-    async def act() -> list[Any]:
-        erased = await context.node.authority.erase(subject, asked.law)
-        return [erased.attestations, str(erased.receipt.batch_id)]
+    async def act(request: Request) -> Erased:
+        return await context.node.authority.erase(subject, asked.law, request=request)
 
     content = {"subject": subject, "law": asked.law}
     count, batch = await context.services.events.once(

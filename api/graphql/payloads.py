@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar
 import strawberry
 
 from api.graphql.context import Context
-from api.graphql.errors import UserError, user_error
+from api.graphql.errors import user_error
 from api.graphql.scalars import Base64
 from ledger.errors import InvalidInput, TallystickError
 from ledger.types import AccountRef, Subject
@@ -64,16 +64,12 @@ IDEMPOTENCY = (
 
 
 async def answered(payload: type[Payload], act: Awaitable[Payload]) -> Payload:
-    """What ``act`` gives, or a payload that holds the expected refusal. A broken invariant is raised further."""
+    """What ``act`` gives, or a payload that holds the expected refusal. ``Unavailable`` and a broken invariant are
+    raised further: they become errors of the whole answer."""
     try:
         return await act
     except TallystickError as error:
         return payload(errors=[user_error(error)])
-
-
-def errors_of(error: TallystickError) -> list[UserError]:
-    """One refusal as a payload's ``errors``."""
-    return [user_error(error)]
 
 
 def subject_of(context: Context, borrower: BorrowerInput) -> Subject:

@@ -6,6 +6,8 @@ Rules
 - A tenant's public key is admitted strictly (attestation.keys), published as a ``key`` attestation, and known to every
   process from the next commit on, since the epoch moves with it.
 - A managed key is made here, wrapped under the deployment's wrapping key, and used only for its tenant.
+- An act may carry a request with an idempotency key: its answer is recorded in the transaction of the act itself, so
+  that after a crash the repetition finds either both or neither.
 - Erasure destroys the subject's salt and deletes its projections in the transaction that publishes the tombstone. The
   tombstone names the law, not the subject.
 """
@@ -15,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,12 +27,15 @@ from ledger.attestation.keys import EDDSA, ES256, PrivateKey, PublicKey, admit_p
 from ledger.attestation.sharing_kinds import Erasure, KeyEvent
 from ledger.errors import Conflict, NotFound, Refused, Untrusted
 from ledger.node.clock import Sources
+from ledger.node.committer import Effect
+from ledger.node.idempotent import Request, record_of
 from ledger.node.keyring import Keyring
 from ledger.node.participants import DEPLOYMENT
 from ledger.node.publisher import Draft, Publisher, Receipt
 from ledger.store.attestation_rows import count_of_subject
 from ledger.store.consent_rows import erase_consents
 from ledger.store.database import Connection, Database, focus
+from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency
 from ledger.store.loan_rows import erase_loans
 from ledger.store.subject_rows import destroy_salt
 from ledger.store.tenant_rows import (
@@ -85,26 +92,35 @@ class Authority:
                 advice="restore the keyring file of this deployment",
             )  # fmt: skip
 
-    async def enrol_tenant(self, row: TenantRow, jwk: Mapping[str, object] | None) -> PublicKey:
-        """Let a tenant take part, with its own public key, or (``jwk`` None) with one that the deployment keeps.
+    async def enrol_tenant(
+        self, row: TenantRow, jwk: Mapping[str, object] | None, *, request: Request | None = None
+    ) -> PublicKey:
+        """Let a tenant take part, with its own public key, or (``jwk`` None) with one that the deployment keeps. The
+        recorded answer to ``request`` is the key's kid.
 
         Raises InvalidInput (``jwk_*``, ``key_*``), Conflict ``tenant_exists``.
         """
         if row.tenant in (await self._publisher.participants()).tenants:
             raise Conflict("tenant_exists", "a tenant of this name takes part already", found=row.tenant)
         key, wrapped = self._new_key(row.tenant) if jwk is None else (self._admit(jwk), None)
-        await self._enrol(row, key, wrapped, fresh=True)
+        await self._enrol(row, key, wrapped, fresh=True, request=request)
         return key
 
-    async def enrol_key(self, tenant: TenantId, jwk: Mapping[str, object] | None) -> PublicKey:
-        """Add a key to a tenant: its own, or (None) a managed one. Raises Conflict ``key_exists``."""
+    async def enrol_key(
+        self, tenant: TenantId, jwk: Mapping[str, object] | None, *, request: Request | None = None
+    ) -> PublicKey:
+        """Add a key to a tenant: its own, or (None) a managed one. The recorded answer to ``request`` is the key's kid.
+        Raises Conflict ``key_exists``."""
         row = (await self._publisher.participants(tenant)).tenant(tenant)
         key, wrapped = self._new_key(tenant) if jwk is None else (self._admit(jwk), None)
-        await self._enrol(row, key, wrapped)
+        await self._enrol(row, key, wrapped, request=request)
         return key
 
-    async def end_key(self, tenant: TenantId, kid: str, *, compromised_from: UnixMillis | None) -> Receipt:
-        """Retire a key now, or revoke it from a date on. Raises NotFound ``key_unknown``."""
+    async def end_key(
+        self, tenant: TenantId, kid: str, *, compromised_from: UnixMillis | None, request: Request | None = None
+    ) -> Receipt:
+        """Retire a key now, or revoke it from a date on. The recorded answer to ``request`` is the batch's id. Raises
+        NotFound ``key_unknown``."""
         keys = {key.kid: key for key in (await self._publisher.participants(tenant)).keys_of(tenant)}
         if kid not in keys:
             raise NotFound("key_unknown", "that tenant has no such key")
@@ -118,10 +134,8 @@ class Authority:
             key, tenant, step="retired" if compromised_from is None else "revoked", not_after=ended,
             compromised_from=compromised_from,
         )  # fmt: skip
-        receipt, _ = await self._publisher.publish_own(
-            DEPLOYMENT, self._operator, [self._draft("key", body)], tenants=(tenant,), effect=effect, voids_caches=True
-        )
-        return receipt
+        batch = self._sources.new_id()
+        return await self._publish("key", body, effect, batch, request, str(batch), tenant)
 
     async def managed_key(self, tenant: TenantId) -> PrivateKey:
         """A tenant's managed key that signs now. Raises Refused ``key_not_managed``."""
@@ -132,13 +146,22 @@ class Authority:
                           advice="publish signed batches, or ask the operator for a managed key")  # fmt: skip
         return self._unwrap(tenant, *found)
 
-    async def trust_issuer(self, tenant: TenantId, issuer: str, jwks: str, roles: list[str]) -> None:
-        """Let a token issuer speak for a tenant."""
-        async with self._database.writing(tenants=(tenant,)) as connection:
+    async def trust_issuer(
+        self, tenant: TenantId, issuer: str, jwks: str, roles: list[str], *, request: Request | None = None
+    ) -> None:
+        """Let a token issuer speak for a tenant. The recorded answer to ``request`` is true. Raises Conflict
+        ``idempotency_raced``."""
+        record = self._record(request, self._sources.new_id(), True)
+        tenants = (tenant,) if request is None else (tenant, request.tenant)
+        async with self._database.writing(tenants=tenants) as connection:
+            if record is not None and not await insert_idempotency(connection, record):
+                raise Conflict("idempotency_raced", "another request with this key was first",
+                               advice="send the same request again to get its answer")  # fmt: skip
             await put_issuer(connection, tenant, issuer, jwks, roles)
 
-    async def erase(self, subject: Subject, law: str) -> Erased:
-        """Destroy what opens a subject's attestations, under ``law``. Raises NotFound ``subject_unknown``."""
+    async def erase(self, subject: Subject, law: str, *, request: Request | None = None) -> Erased:
+        """Destroy what opens a subject's attestations, under ``law``. The recorded answer to ``request`` is their
+        number and the batch's id. Raises NotFound ``subject_unknown``."""
         async with self._database.reading(subject=subject) as connection:
             count = await count_of_subject(connection, subject)
 
@@ -150,12 +173,14 @@ class Authority:
             await erase_consents(connection, subject)
 
         body = Erasure(attestations=min(count, 1_000_000), law=law, request=self._sources.new_id())
-        receipt, _ = await self._publisher.publish_own(
-            DEPLOYMENT, self._operator, [self._draft("erasure", body)], effect=effect, voids_caches=True
-        )
+        batch = self._sources.new_id()
+        receipt = await self._publish("erasure", body, effect, batch, request, [count, str(batch)])
         return Erased(receipt, count)
 
-    async def _enrol(self, row: TenantRow, key: PublicKey, wrapped: bytes | None, *, fresh: bool = False) -> None:
+    async def _enrol(
+        self, row: TenantRow, key: PublicKey, wrapped: bytes | None, *, fresh: bool = False,
+        request: Request | None = None,
+    ) -> None:  # fmt: skip
         tenant = TenantId(row.tenant)
         known = {other.kid for other in (await self._publisher.participants()).keys_of(tenant)}
         if key.kid in known:
@@ -170,10 +195,26 @@ class Authority:
             if wrapped is not None:
                 await insert_managed_key(connection, tenant, key.kid, wrapped)
 
-        draft = self._draft("key", _key_event(key, tenant, step="enrolled"))
-        await self._publisher.publish_own(
-            DEPLOYMENT, self._operator, [draft], tenants=(tenant,), effect=effect, voids_caches=True
-        )
+        event = _key_event(key, tenant, step="enrolled")
+        await self._publish("key", event, effect, self._sources.new_id(), request, key.kid, tenant)
+
+    async def _publish(
+        self, kind: str, body: KeyEvent | Erasure, effect: Effect, batch: UUID, request: Request | None, answer: Any,
+        *tenants: TenantId,
+    ) -> Receipt:  # fmt: skip
+        """One act: its attestation, its effect, and the answer to its request, in one transaction."""
+        if request is not None:
+            tenants = (*tenants, request.tenant)
+        receipt, _ = await self._publisher.publish_own(
+            DEPLOYMENT, self._operator, [self._draft(kind, body)], tenants=tenants, effect=effect, voids_caches=True,
+            idempotency=self._record(request, batch, answer), batch_id=batch,
+        )  # fmt: skip
+        return receipt
+
+    def _record(self, request: Request | None, batch: UUID, answer: Any) -> IdempotencyRow | None:
+        if request is None:
+            return None
+        return record_of(request, author=DEPLOYMENT, batch_id=batch, answer=answer, now=self._sources.now())
 
     def _draft(self, kind: str, body: KeyEvent | Erasure) -> Draft:
         today = datetime.fromtimestamp(self._sources.now() / 1000, UTC).date()

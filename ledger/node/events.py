@@ -7,9 +7,9 @@ Rules
 - The idempotency key is stored with the batch in one transaction: a repeated request gets the first receipt, another
   request under the same key is a conflict, and of two at once one wins and both get its answer.
 - An event about a loan that is there needs no subject: the loan's own is taken.
-- Acts that are not one batch of the caller's (enrolment, keys, erasure) go through ``once``: their key is recorded
-  right after they took effect. A crash in between makes the repetition a conflict (``tenant_exists``), never a second
-  act.
+- Acts that are not one batch of the caller's (enrolment, keys, issuers, erasure) go through ``once``, and record their
+  key themselves, in the transaction in which they take effect. After a crash, and of two at once, there is one act and
+  its one answer.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ import msgspec
 
 from ledger.attestation.envelope import encode_body
 from ledger.attestation.fields import Body
-from ledger.errors import Conflict, InvalidInput
+from ledger.errors import Conflict, InvalidInput, InvariantBroken, TallystickError
 from ledger.node.authority import Authority
 from ledger.node.clock import Sources
 from ledger.node.idempotent import Request, earlier_answer, record_of, request_of
 from ledger.node.publications import Publications
 from ledger.node.publisher import Draft, Publisher, Receipt
 from ledger.store.database import Database
-from ledger.store.idempotency_rows import insert_idempotency
 from ledger.store.loan_rows import read_loan
 from ledger.types import AccountRef, Subject, TenantId
 
@@ -103,23 +102,21 @@ class Events:
         return Recorded(attestation.envelope.id, receipt)
 
     async def once(
-        self, tenant: TenantId, key: str, operation: str, content: dict[str, Any], act: Callable[[], Awaitable[Any]]
-    ) -> Any:
-        """The answer of ``act`` (plain JSON values), run unless this request was answered before.
+        self, tenant: TenantId, key: str, operation: str, content: dict[str, Any],
+        act: Callable[[Request], Awaitable[object]],
+    ) -> Any:  # fmt: skip
+        """The recorded answer (plain JSON values) to a request; ``act`` acts and records it, unless that was done.
 
         Raises Conflict ``idempotency_reused``, and what ``act`` raises; then nothing is recorded.
         """
         request = request_of(tenant, key, operation, content)
         earlier = await earlier_answer(self._database, request)
-        if earlier is not None:
-            return msgspec.json.decode(earlier.answer)
-        answer = await act()
-        row = record_of(
-            request, author=tenant, batch_id=self._sources.new_id(), answer=answer, now=self._sources.now()
-        )  # fmt: skip
-        async with self._database.writing(tenants=(tenant,)) as connection:
-            await insert_idempotency(connection, row)
-        return answer
+        if earlier is None:
+            refusal = await _refusal_of(act(request))
+            earlier = await earlier_answer(self._database, request)
+            if earlier is None:
+                raise refusal or InvariantBroken("answer_missing", "an act took effect and did not record its answer")
+        return msgspec.json.decode(earlier.answer)
 
     async def _earlier(self, tenant: TenantId, request: Request) -> Recorded | None:
         row = await earlier_answer(self._database, request)
@@ -144,3 +141,12 @@ class Events:
             raise InvalidInput("subject_missing", "a new loan names its borrower", path="$.borrower",
                                advice="Name the borrower, or an account that is on the ledger.")  # fmt: skip
         return Subject(found.subject)
+
+
+async def _refusal_of(act: Awaitable[object]) -> TallystickError | None:
+    """What an act was refused with: perhaps only because the same request, a moment earlier, took effect."""
+    try:
+        await act
+    except TallystickError as refusal:
+        return refusal
+    return None

@@ -105,6 +105,7 @@ async def test_a_trusted_issuer_speaks_for_its_tenant_in_its_roles_only(applicat
 
     assert await status(headers("acacia", "lender")) == (401, "token_issuer_unknown")
     asked = {"tenant": "acacia", "issuer": "https://id.acacia.example", "jwks": jwks, "roles": ["lender"]}
+    asked |= {"idempotencyKey": "trust"}
     assert (await application.data(TRUST, application.operator, input=asked))["issuerTrust"] == {
         "trusted": True, "errors": [],
     }  # fmt: skip

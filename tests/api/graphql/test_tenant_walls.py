@@ -42,7 +42,10 @@ OPERATOR_ACTS: dict[str, tuple[str, dict[str, Any]]] = {
     "keyEnd": ("KeyEndInput", {"idempotencyKey": "k", "tenant": "acacia", "kid": "x"}),
     "issuerTrust": (
         "IssuerTrustInput",
-        {"tenant": "acacia", "issuer": "https://evil.example", "jwks": "{}", "roles": ["operator"]},
+        {
+            "idempotencyKey": "k", "tenant": "acacia", "issuer": "https://evil.example", "jwks": "{}",
+            "roles": ["operator"],
+        },  # fmt: skip
     ),
     "subjectErase": ("SubjectEraseInput", {"idempotencyKey": "k", "borrower": SOMEBODY, "law": "x"}),
 }

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import tempfile
-from base64 import b64decode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from typing import Any
 
 import asyncpg
 
+from api.cli.serve import serving
+from api.settings import load
 from benchmarks.wire import Connection, post_json
 from ledger.store.embedded import EmbeddedPostgres
 
@@ -99,6 +100,12 @@ async def running_server() -> AsyncIterator[Server]:
                 await process.wait()
 
 
-def from_b64(text: str) -> bytes:
-    """Standard base64."""
-    return b64decode(text, validate=True)
+@asynccontextmanager
+async def served_here() -> AsyncIterator[Server]:
+    """The same server inside this process, to be profiled."""
+    with tempfile.TemporaryDirectory(prefix="tallystick-bench-") as folder:
+        home = Path(folder)
+        home.chmod(0o711)
+        settings = load({"home": folder, "origin": ORIGIN, "port": "0"}, environ={})
+        async with serving(settings, dev_issuer=True) as served:
+            yield Server(served.base_url, os.getpid(), home, None)

@@ -61,14 +61,14 @@ class Workload:
             events.append(self._attest("disbursement", _DISBURSEMENT, loan))
         loans = [loan for loan in range(first, first + count) for _ in range(2)]
         return [
-            self._sign(events[at : at + batch_size], loans[at : at + batch_size])
+            self.signed(events[at : at + batch_size], loans[at : at + batch_size])
             for at in range(0, len(events), batch_size)
         ]
 
     def repayments(self, count: int) -> SignedBatch:
         """One batch of repayments on ``count`` different loans chosen at random."""
         loans = self._random.sample(range(len(self.accounts)), count)
-        return self._sign([self._attest("repayment", _REPAYMENT, loan) for loan in loans], loans)
+        return self.signed([self._attest("repayment", _REPAYMENT, loan) for loan in loans], loans)
 
     def _attest(self, kind: str, body: Body, loan: int) -> Attestation:
         fields: dict[str, Any] = {
@@ -79,13 +79,14 @@ class Workload:
         }  # fmt: skip
         return compose(fields, body)
 
-    def _sign(self, attestations: Sequence[Attestation], loans: list[int]) -> SignedBatch:
+    def signed(self, attestations: Sequence[Attestation], loans: Sequence[int] = ()) -> SignedBatch:
+        """A batch of these attestations, signed now."""
         statement = Statement(
             batch=SOURCES.new_id(), count=len(attestations), ledger=self.origin,
             root=root_of([a.commitment for a in attestations]), tenant=self.lender, time=SOURCES.now(),
         )  # fmt: skip
         body = b"".join(a.data + b"\n" for a in attestations)
-        return SignedBatch(sign_statement(statement, self.key), body, loans, list(attestations))
+        return SignedBatch(sign_statement(statement, self.key), body, list(loans), list(attestations))
 
 
 _AGREEMENT = Agreement(currency="KES", portfolio_type="instalment", principal=9_000_000_000_000)

@@ -35,7 +35,9 @@ class CreditView:
     detail: ConsentDetail = strawberry.field(description="How much of each loan it shows.")
     as_of: Date = strawberry.field(description="The day that the figures are for.")
     lines: list[Tradeline] = strawberry.field(description="The loans, at most 500.")
-    evidence: int = strawberry.field(description="How many attestations the bundle discloses.")
+    evidence: int | None = strawberry.field(
+        description="How many attestations the bundle discloses; null unless withBundle."
+    )
     bundle: str | None = strawberry.field(
         description="The whole view with attestations, proofs and checkpoint, as the file that 'tallystick verify' "
         "checks offline; null unless withBundle."
@@ -102,7 +104,7 @@ def view_of(view: NodeView, origin: str) -> CreditView:
         detail=ConsentDetail(view.detail),
         as_of=Date(view.as_of),
         lines=[tradeline_of(line) for line in view.lines],
-        evidence=view.evidence,
+        evidence=view.evidence if view.bundle else None,
         bundle=view.bundle.decode() if view.bundle else None,
         access=receipt_of(view.receipt, origin),
     )

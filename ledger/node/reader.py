@@ -19,14 +19,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from ledger.attestation.envelope import Attestation, parse
 from ledger.attestation.keys import PrivateKey
-from ledger.attestation.sharing_kinds import Access, Artefact, Consent
+from ledger.attestation.sharing_kinds import Access, Artefact, Consent, KeyEvent
 from ledger.consent.artefact import ConsentState, read_artefact, version_in_force
 from ledger.consent.decision import Use, decide
-from ledger.errors import InvariantBroken, NotFound, Refused
+from ledger.errors import NotFound, Refused
 from ledger.limits import VIEW_ATTESTATIONS_MAX, VIEW_LINES_MAX
 from ledger.loan.state import LoanState, decode_state, fold
 from ledger.node.clock import Sources
@@ -67,12 +68,19 @@ class AccessSeen:
     index: int
 
 
+class Opened(NamedTuple):
+    """A stored attestation and what it says."""
+
+    row: AttestationRow
+    attestation: Attestation
+
+
 @dataclass(frozen=True)
 class Disclosed:
     """One line with the stored attestations that go with it."""
 
     line: Line
-    rows: list[AttestationRow]
+    rows: list[Opened]
     complete: bool
 
 
@@ -106,7 +114,7 @@ class Reader:
         row, artefact = await self._allowed(consumer, consent)
         day = as_of or self._today()
         subject = Subject(artefact.subject)
-        disclosed = await self._disclosed(subject, artefact, day)
+        disclosed = await self._disclosed(subject, artefact, day, with_evidence=with_bundle)
         lines = tuple(item.line for item in disclosed)
         receipt, access = await self._record_access(artefact, lines)
         bundle = b""
@@ -179,7 +187,10 @@ class Reader:
             raise Refused(decision.reason, "the consent does not allow this read", path="consent")
         return row, artefact
 
-    async def _disclosed(self, subject: Subject, artefact: Artefact, day: date) -> list[Disclosed]:
+    async def _disclosed(
+        self, subject: Subject, artefact: Artefact, day: date, *, with_evidence: bool
+    ) -> list[Disclosed]:
+        """The lines that the consent reaches. Without evidence a line is one row, and nothing is unsealed."""
         async with self._database.reading(subject=subject) as connection:
             rows = await loans_of_subject(connection, subject, VIEW_LINES_MAX + 1)
             if len(rows) > VIEW_LINES_MAX:
@@ -187,7 +198,7 @@ class Reader:
                               advice="narrow the consent by provider or account")  # fmt: skip
             shown = [(row, line) for row in rows if (line := apply_consent(_line(row, day), artefact)) is not None]
             starts = [_start(row) for row, _ in shown]
-            wanted = artefact.detail != "PROFILE" and bool(starts)
+            wanted = with_evidence and artefact.detail != "PROFILE" and bool(starts)
             found = await chains(connection, starts, VIEW_ATTESTATIONS_MAX + 1) if wanted else [[] for _ in shown]
         if sum(map(len, found)) > VIEW_ATTESTATIONS_MAX:
             raise Refused("view_too_large", "more attestations than one view holds",
@@ -203,11 +214,11 @@ class Reader:
         opened = await self._opened(candidates)
         events = [(row.kind, attestation.envelope.effective_date) for row, attestation in opened]
         places, complete = chosen(artefact, events)
-        return Disclosed(line, [opened[place][0] for place in places], complete and bool(places))
+        return Disclosed(line, [opened[place] for place in places], complete and bool(places))
 
-    async def _opened(self, rows: Sequence[AttestationRow]) -> list[tuple[AttestationRow, Attestation]]:
+    async def _opened(self, rows: Sequence[AttestationRow]) -> list[Opened]:
         data = await self._sealer.open(rows)
-        return [(row, parse(found)) for row, found in zip(rows, data, strict=True) if found is not None]
+        return [Opened(row, parse(found)) for row, found in zip(rows, data, strict=True) if found is not None]
 
     async def _record_access(self, artefact: Artefact, lines: tuple[Line, ...]) -> tuple[Receipt, EvidenceRow]:
         now = self._sources.now()
@@ -232,44 +243,41 @@ class Reader:
         async with self._database.reading(subject=subject) as connection:
             consents = await about_subject(connection, subject, "consent", limit=VIEW_LINES_MAX)
             keys = [key for key in await key_events(connection) if key.kind == "key"]
-            every = [*keys, *consents, *(stored for item in disclosed for stored in item.rows)]
+            every = [*keys, *consents, *(shown.row for item in disclosed for shown in item.rows)]
             entries = await _entries(connection, every)
         about = [
-            stored for stored, attestation in await self._opened(list(reversed(consents)))
-            if isinstance(attestation.body, Consent)
-            and (attestation.body.consent, attestation.body.version) == (artefact.consent, artefact.version)
+            opened for opened in await self._opened(list(reversed(consents)))
+            if isinstance(opened.attestation.body, Consent)
+            and (opened.attestation.body.consent, opened.attestation.body.version) == (artefact.consent, artefact.version)
         ]  # fmt: skip
-        signers = {stored.tenant for item in disclosed for stored in item.rows}
-        named = [stored for stored, attestation in await self._opened(keys) if attestation.body.owner in signers]  # type: ignore[attr-defined]
-        used = {(TenantId(stored.tenant), stored.batch_id) for stored in (*named, *about)}
-        used |= {(TenantId(stored.tenant), stored.batch_id) for item in disclosed for stored in item.rows}
-        indexes = sorted({access.index, *(entries[key].idx for key in used)})
+        signers = {shown.row.tenant for item in disclosed for shown in item.rows}
+        named = [
+            opened for opened in await self._opened(keys)
+            if isinstance(opened.attestation.body, KeyEvent) and opened.attestation.body.owner in signers
+        ]  # fmt: skip
+        shown_rows = [opened.row for opened in (*named, *about, *(one for item in disclosed for one in item.rows))]
+        indexes = sorted({access.index, *(entries[TenantId(row.tenant), row.batch_id].idx for row in shown_rows)})
         head = await self._log.head()
         paths = await self._log.inclusions(indexes, head.size)
         return build_bundle(
             origin=self._origin, subject=subject, consumer=artefact.consumer,
             consent=ConsentUsed(consent=artefact.consent, detail=artefact.detail, version=row.version), as_of=day,
             checkpoint_note=self._log.signed(head),
-            lines=[
-                LineEvidence(item.line, await self._evidence(item.rows, entries), item.complete) for item in disclosed
-            ],
-            keys=await self._evidence(named, entries), consent_evidence=[*await self._evidence(about, entries), access],
+            lines=[LineEvidence(item.line, _evidence(item.rows, entries), item.complete) for item in disclosed],
+            keys=_evidence(named, entries), consent_evidence=[*_evidence(about, entries), access],
             log_paths=dict(zip(indexes, paths, strict=True)),
         )  # fmt: skip
 
-    async def _evidence(
-        self, rows: Sequence[AttestationRow], entries: dict[tuple[TenantId, UUID], EntryRow]
-    ) -> list[EvidenceRow]:
-        found = []
-        for row, data in zip(rows, await self._sealer.open(rows), strict=True):
-            entry = entries[TenantId(row.tenant), row.batch_id]
-            if data is None:
-                raise InvariantBroken("evidence_erased", "an attestation was erased while it was read")
-            found.append(EvidenceRow(entry.idx, entry.statement, row.position, data, row.path))
-        return found
-
     def _today(self) -> date:
         return datetime.fromtimestamp(self._sources.now() / 1000, UTC).date()
+
+
+def _evidence(rows: Sequence[Opened], entries: dict[tuple[TenantId, UUID], EntryRow]) -> list[EvidenceRow]:
+    found = []
+    for row, attestation in rows:
+        entry = entries[TenantId(row.tenant), row.batch_id]
+        found.append(EvidenceRow(entry.idx, entry.statement, row.position, attestation.data, row.path))
+    return found
 
 
 async def _entries(connection: object, rows: Sequence[AttestationRow]) -> dict[tuple[TenantId, UUID], EntryRow]:

@@ -42,10 +42,7 @@ OPERATOR_ACTS: dict[str, tuple[str, dict[str, Any]]] = {
     "keyEnd": ("KeyEndInput", {"idempotencyKey": "k", "tenant": "acacia", "kid": "x"}),
     "issuerTrust": (
         "IssuerTrustInput",
-        {
-            "idempotencyKey": "k", "tenant": "acacia", "issuer": "https://evil.example", "jwks": "{}",
-            "roles": ["operator"],
-        },  # fmt: skip
+        {"idempotencyKey": "k", "tenant": "acacia", "issuer": "https://evil.example", "jwks": "{}", "roles": ["app"]},
     ),
     "subjectErase": ("SubjectEraseInput", {"idempotencyKey": "k", "borrower": SOMEBODY, "law": "x"}),
 }

@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 
-@click.group("bench", help="Measure this machine.\n\n\b\nExamples:\n  tallystick bench publish --json\n  tallystick bench view")
+@click.group(
+    "bench", help="Measure this machine.\n\n\b\nExamples:\n  tallystick bench publish --json\n  tallystick bench view"
+)
 def bench() -> None:
     """The group."""
 

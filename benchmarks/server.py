@@ -70,12 +70,18 @@ class Server:
             raise RuntimeError(f"enrolment refused: {done}")
 
 
+def _open_to_the_server(folder: str) -> Path:
+    """The folder as a path; PostgreSQL, which drops root, may pass through it."""
+    home = Path(folder)
+    home.chmod(0o711)
+    return home
+
+
 @asynccontextmanager
 async def running_server() -> AsyncIterator[Server]:
     """Start ``serve`` on a free port over a fresh embedded database; everything is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="tallystick-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o711)
+        home = _open_to_the_server(folder)
         environment = os.environ | {"TALLYSTICK_HOME": folder, "TALLYSTICK_ORIGIN": ORIGIN}
         environment.pop("DATABASE_URL", None)
         process = await asyncio.create_subprocess_exec(
@@ -104,8 +110,7 @@ async def running_server() -> AsyncIterator[Server]:
 async def served_here() -> AsyncIterator[Server]:
     """The same server inside this process, to be profiled."""
     with tempfile.TemporaryDirectory(prefix="tallystick-bench-") as folder:
-        home = Path(folder)
-        home.chmod(0o711)
+        home = _open_to_the_server(folder)
         settings = load({"home": folder, "origin": ORIGIN, "port": "0"}, environ={})
         async with serving(settings, dev_issuer=True) as served:
             yield Server(served.base_url, os.getpid(), home, None)

@@ -18,10 +18,10 @@ from ledger.attestation.envelope import compose
 
 LENDERS = ("acacia", "baobab", "cedar")
 MONTHS = 24
-REQUEST = (
-    "mutation($input: ConsentRequestInput!) { consentRequest(input: $input) { consent { id } errors { code message } } }"
+REQUEST = "mutation($input: ConsentRequestInput!) { consentRequest(input: $input) { consent { id } errors { code message } } }"
+GRANT = (
+    "mutation($input: ConsentStepInput!) { consentGrant(input: $input) { consent { state } errors { code message } } }"
 )
-GRANT = "mutation($input: ConsentStepInput!) { consentGrant(input: $input) { consent { state } errors { code message } } }"
 VIEW = """query($consent: ID!, $bundle: Boolean!) { creditView(consent: $consent, withBundle: $bundle) {
   view { evidence bundle access { index } lines { account lender { name } portfolioType opened currency principal balance
          pastDue daysPastDue stage status history flags } } errors { code message } } }"""
@@ -61,7 +61,9 @@ async def share(server: Server, lines: int) -> SharedBorrower:
     }  # fmt: skip
     consent = _result(await server.graphql(app, REQUEST, {"input": asked}), "consentRequest")["id"]
     borrower = await server.token("tallystick", ["borrower"], urlsafe_b64encode(subject).decode().rstrip("="))
-    _result(await server.graphql(borrower, GRANT, {"input": {"idempotencyKey": "yes", "consent": consent}}), "consentGrant")
+    _result(
+        await server.graphql(borrower, GRANT, {"input": {"idempotencyKey": "yes", "consent": consent}}), "consentGrant"
+    )
     return SharedBorrower(consent, app, lines, count)
 
 

@@ -45,9 +45,7 @@ async def _rates(
     rates, alone = [], []
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        await asyncio.gather(
-            *(_repeat(connection, shared, bundle, READS // CONNECTIONS) for connection in connections)
-        )
+        await asyncio.gather(*(_repeat(connection, shared, bundle, READS // CONNECTIONS) for connection in connections))
         rates.append(READS / (time.perf_counter() - began))
     for _ in range(ALONE):
         began = time.perf_counter()

@@ -11,7 +11,8 @@
 
 Rules
 - ``code`` is stable, lower case with underscores, and documented in docs/errors.md. Programs match on it; texts may change.
-- ``path`` is the JSON path or field that is meant (``$.body.amount``), ``expected`` and ``found`` are short and never personal data.
+- ``path`` is the JSON path or field that is meant (``$.body.amount``); ``expected`` and ``found`` are short and never
+  personal data.
 - ``advice`` is one sentence saying what the reader should do next.
 - Nothing in ``ledger/`` raises a bare ``ValueError`` across a module boundary: the caller can always map a code.
 """

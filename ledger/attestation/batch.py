@@ -138,9 +138,7 @@ def ensure_timely(statement: Statement, now: UnixMillis) -> None:
                            advice="sign the same attestations again in a new batch")  # fmt: skip
 
 
-def read_head(
-    token: bytes, body: bytes, keys: KeyHistory, *, now: UnixMillis
-) -> tuple[Statement, str, list[bytes]]:
+def read_head(token: bytes, body: bytes, keys: KeyHistory, *, now: UnixMillis) -> tuple[Statement, str, list[bytes]]:
     """(statement, key id, lines) of a batch: everything but the attestations. Raises InvalidInput or Untrusted."""
     statement, kid = verify_statement(token, keys, now=now)
     ensure_timely(statement, now)

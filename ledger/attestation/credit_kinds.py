@@ -34,7 +34,7 @@ from ledger.attestation.fields import (
 from ledger.limits import SCHEDULE_ROWS_MAX
 
 
-class Application(Body, kw_only=True):
+class Application(Body, frozen=True, kw_only=True):
     """Someone asked for credit on ``effectiveDate``."""
 
     amount: Money
@@ -44,7 +44,7 @@ class Application(Body, kw_only=True):
     term_days: Days | None = None
 
 
-class Enquiry(Body, kw_only=True):
+class Enquiry(Body, frozen=True, kw_only=True):
     """A lender looked at a record; ``hard`` counts against the borrower, ``soft`` does not."""
 
     consent: UUID | None = None
@@ -53,7 +53,7 @@ class Enquiry(Body, kw_only=True):
     view_hash: Hash | None = None
 
 
-class Decision(Body, kw_only=True):
+class Decision(Body, frozen=True, kw_only=True):
     """The answer to an application. At most four reason codes, a fifth when enquiries were one (ECOA, Reg B)."""
 
     amount: Money | None = None
@@ -64,14 +64,14 @@ class Decision(Body, kw_only=True):
     reasons: Reasons = ()
 
 
-class Party(Body, kw_only=True):
+class Party(Body, frozen=True, kw_only=True):
     """Another subject on the same account."""
 
     role: Role
     subject: Hash
 
 
-class Agreement(Body, kw_only=True):
+class Agreement(Body, frozen=True, kw_only=True):
     """The terms both sides signed. ``allocationOrder`` absent: past due before due before advance, each penalty, fee,
     interest, principal. ``instalments`` absent: no fixed number (revolving, on demand)."""
 
@@ -92,7 +92,7 @@ class Agreement(Body, kw_only=True):
     rate_ppm: RatePpm | None = None
 
 
-class Disbursement(Body, kw_only=True):
+class Disbursement(Body, frozen=True, kw_only=True):
     """Money went out; ``tranche`` counts from 1."""
 
     amount: Money
@@ -100,7 +100,7 @@ class Disbursement(Body, kw_only=True):
     tranche: Annotated[int, Meta(ge=1, le=1_000)]
 
 
-class ScheduleRow(Body, kw_only=True):
+class ScheduleRow(Body, frozen=True, kw_only=True):
     """One instalment; ``n`` counts from 1."""
 
     due: date
@@ -110,7 +110,7 @@ class ScheduleRow(Body, kw_only=True):
     principal: Money = 0
 
 
-class Schedule(Body, kw_only=True):
+class Schedule(Body, frozen=True, kw_only=True):
     """A version of the repayment plan; a later version replaces the rows of an earlier one."""
 
     cause: Literal["initial", "disbursement", "rate_change", "restructure", "early_payment", "correction"]
@@ -119,7 +119,7 @@ class Schedule(Body, kw_only=True):
     version: Annotated[int, Meta(ge=1, le=10_000)]
 
 
-class Charge(Body, kw_only=True):
+class Charge(Body, frozen=True, kw_only=True):
     """An amount added to what is owed, due on ``due``."""
 
     amount: Money
@@ -129,7 +129,7 @@ class Charge(Body, kw_only=True):
     reason: Code
 
 
-class Waiver(Body, kw_only=True):
+class Waiver(Body, frozen=True, kw_only=True):
     """An amount the lender no longer asks for."""
 
     amount: Money
@@ -138,7 +138,7 @@ class Waiver(Body, kw_only=True):
     reason: Code
 
 
-class Allocation(Body, kw_only=True):
+class Allocation(Body, frozen=True, kw_only=True):
     """Where a payment went; the members add up to the payment."""
 
     excess: Money = 0
@@ -152,7 +152,7 @@ class Allocation(Body, kw_only=True):
         return self.excess + self.fee + self.interest + self.penalty + self.principal
 
 
-class Repayment(Body, kw_only=True):
+class Repayment(Body, frozen=True, kw_only=True):
     """Money came in with value date ``effectiveDate``. ``allocated`` absent: by the agreement's own order."""
 
     allocated: Allocation | None = None
@@ -163,7 +163,7 @@ class Repayment(Body, kw_only=True):
     posting_date: date | None = None
 
 
-class Reversal(Body, kw_only=True):
+class Reversal(Body, frozen=True, kw_only=True):
     """Takes back the repayment named in ``refs``; days past due count from the original due date again."""
 
     amount: Money
@@ -172,14 +172,29 @@ class Reversal(Body, kw_only=True):
 
 
 AccountStatus = Literal[
-    "current", "past_due", "closed", "transferred", "charged_off", "collection", "foreclosed", "surrendered",
-    "repossessed", "government_claim", "deed_in_lieu", "paid_was_surrendered", "paid_was_collection",
-    "paid_was_repossessed", "paid_was_charged_off", "paid_was_foreclosed", "deleted", "deleted_fraud",
+    "current",
+    "past_due",
+    "closed",
+    "transferred",
+    "charged_off",
+    "collection",
+    "foreclosed",
+    "surrendered",
+    "repossessed",
+    "government_claim",
+    "deed_in_lieu",
+    "paid_was_surrendered",
+    "paid_was_collection",
+    "paid_was_repossessed",
+    "paid_was_charged_off",
+    "paid_was_foreclosed",
+    "deleted",
+    "deleted_fraud",
 ]
 """What a snapshot says of an account, one word for each Metro 2 status (days past due are a number beside it)."""
 
 
-class StatusSnapshot(Body, kw_only=True):
+class StatusSnapshot(Body, frozen=True, kw_only=True):
     """What the lender's books said of the account on ``effectiveDate``. ``historyCode`` is the month's character in the
     lender's own history alphabet (Metro 2 field 18). A month known only by its character has no amounts."""
 
@@ -193,7 +208,7 @@ class StatusSnapshot(Body, kw_only=True):
     status: AccountStatus | None = None
 
 
-class Overdue(Body, kw_only=True):
+class Overdue(Body, frozen=True, kw_only=True):
     """What is overdue, by component."""
 
     fee: Money = 0
@@ -202,7 +217,7 @@ class Overdue(Body, kw_only=True):
     principal: Money = 0
 
 
-class Delinquency(Body, kw_only=True):
+class Delinquency(Body, frozen=True, kw_only=True):
     """Days past due moved from one integer to another."""
 
     currency: Currency
@@ -212,7 +227,7 @@ class Delinquency(Body, kw_only=True):
     since: date
 
 
-class Pause(Body, kw_only=True):
+class Pause(Body, frozen=True, kw_only=True):
     """Days from ``start`` to ``until`` do not count as delinquent (moratorium, disaster)."""
 
     cause: Code
@@ -221,13 +236,13 @@ class Pause(Body, kw_only=True):
     until: date
 
 
-class Resume(Body, kw_only=True):
+class Resume(Body, frozen=True, kw_only=True):
     """Ends a pause on ``effectiveDate``."""
 
     cause: Code
 
 
-class Restructure(Body, kw_only=True):
+class Restructure(Body, frozen=True, kw_only=True):
     """Terms changed because of difficulty (or not: ``forborne`` says)."""
 
     forborne: bool
@@ -237,21 +252,21 @@ class Restructure(Body, kw_only=True):
     type: Literal["extend", "rate_cut", "re_age", "re_amortise", "haircut", "refinance"]
 
 
-class Default(Body, kw_only=True):
+class Default(Body, frozen=True, kw_only=True):
     """Default declared on ``effectiveDate``."""
 
     evidence: Hash | None = None
     trigger: Literal["days_past_due", "unlikely_to_pay", "cross_default"]
 
 
-class Cure(Body, kw_only=True):
+class Cure(Body, frozen=True, kw_only=True):
     """Default ended; the pack's probation must be over."""
 
     evidence: Hash | None = None
     probation_end: date
 
 
-class ChargeOff(Body, kw_only=True):
+class ChargeOff(Body, frozen=True, kw_only=True):
     """Accounting loss: the loan stays active and owed. ``firstDelinquency`` drives retention and is never re-aged."""
 
     amount: Money
@@ -260,7 +275,7 @@ class ChargeOff(Body, kw_only=True):
     original_amount: Money
 
 
-class Recovery(Body, kw_only=True):
+class Recovery(Body, frozen=True, kw_only=True):
     """Money recovered after default or loss."""
 
     cost: Money
@@ -269,7 +284,7 @@ class Recovery(Body, kw_only=True):
     source: Literal["cash", "collateral", "guarantor"]
 
 
-class Transfer(Body, kw_only=True):
+class Transfer(Body, frozen=True, kw_only=True):
     """Sold or moved; the history follows the account named in ``newAccount``."""
 
     balance: Money
@@ -279,13 +294,13 @@ class Transfer(Body, kw_only=True):
     seller: Name
 
 
-class Closure(Body, kw_only=True):
+class Closure(Body, frozen=True, kw_only=True):
     """The account ended."""
 
     cause: Literal["paid", "settled_short", "refinanced", "written_off", "fraud", "transferred", "cancelled"]
 
 
-class Guarantee(Body, kw_only=True):
+class Guarantee(Body, frozen=True, kw_only=True):
     """Someone answers for the debt, up to ``cap`` (absent: all of it)."""
 
     cap: Money | None = None
@@ -294,7 +309,7 @@ class Guarantee(Body, kw_only=True):
     type: Code
 
 
-class Collateral(Body, kw_only=True):
+class Collateral(Body, frozen=True, kw_only=True):
     """Something secures the debt; rank 1 is paid first. ``item`` is a hash that shows the same thing pledged twice."""
 
     currency: Currency
@@ -305,7 +320,7 @@ class Collateral(Body, kw_only=True):
     valued_on: date
 
 
-class Insolvency(Body, kw_only=True):
+class Insolvency(Body, frozen=True, kw_only=True):
     """A court's or a register's fact about the subject."""
 
     court_ref: Hash | None = None

@@ -106,7 +106,9 @@ def compose(envelope_fields: dict[str, Any], body: Body) -> Attestation:
 def parse(data: bytes) -> Attestation:
     """Read one attestation strictly. Raises InvalidInput: ``attestation_*``, or the code of the kind's own rule."""
     if len(data) > ATTESTATION_BYTES_MAX:
-        raise InvalidInput("attestation_long", "too many bytes", expected=f"<= {ATTESTATION_BYTES_MAX}", found=len(data))
+        raise InvalidInput(
+            "attestation_long", "too many bytes", expected=f"<= {ATTESTATION_BYTES_MAX}", found=len(data)
+        )
     envelope = _decode(_ENVELOPES, data, "$")
     body = _decode(_BODIES[envelope.kind], bytes(envelope.body), "$.body")
     if _ENCODER.encode(body) != bytes(envelope.body) or _ENCODER.encode(envelope) != data:

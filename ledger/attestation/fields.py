@@ -48,18 +48,46 @@ Reasons = Annotated[tuple[Code, ...], Meta(max_length=5)]
 
 Component = Literal["penalty", "fee", "interest", "principal"]
 Frequency = Literal[
-    "once", "weekly", "fortnightly", "semi_monthly", "monthly", "bimonthly", "quarterly", "four_monthly",
-    "semi_annual", "annual", "deferred", "on_demand",
+    "once",
+    "weekly",
+    "fortnightly",
+    "semi_monthly",
+    "monthly",
+    "bimonthly",
+    "quarterly",
+    "four_monthly",
+    "semi_annual",
+    "annual",
+    "deferred",
+    "on_demand",
 ]
 DayCount = Literal["actual/365", "actual/360", "actual/actual", "30/360", "30e/360"]
 Role = Literal[
-    "borrower", "co_borrower", "joint_contractual", "authorised_user", "guarantor", "maker", "on_behalf_of",
-    "shared_unspecified", "business", "terminated", "deceased",
+    "borrower",
+    "co_borrower",
+    "joint_contractual",
+    "authorised_user",
+    "guarantor",
+    "maker",
+    "on_behalf_of",
+    "shared_unspecified",
+    "business",
+    "terminated",
+    "deceased",
 ]
 
 AllocationSlot = Literal[
-    "past_due_penalty", "past_due_fee", "past_due_interest", "past_due_principal",
-    "due_penalty", "due_fee", "due_interest", "due_principal",
-    "advance_penalty", "advance_fee", "advance_interest", "advance_principal",
+    "past_due_penalty",
+    "past_due_fee",
+    "past_due_interest",
+    "past_due_principal",
+    "due_penalty",
+    "due_fee",
+    "due_interest",
+    "due_principal",
+    "advance_penalty",
+    "advance_fee",
+    "advance_interest",
+    "advance_principal",
 ]
 """One of the twelve places a payment may go: {past due, due, in advance} x {penalty, fee, interest, principal}."""

@@ -23,7 +23,7 @@ Version = Annotated[int, Meta(ge=1, le=1_000_000)]
 # -- consent ----------------------------------------------------------------------------------------------------
 
 
-class Purpose(Body, kw_only=True):
+class Purpose(Body, frozen=True, kw_only=True):
     """Why the data is asked for; ``code`` after the Account Aggregator list (101 to 105) or a pack's own."""
 
     category: Code
@@ -32,14 +32,14 @@ class Purpose(Body, kw_only=True):
     text: Text
 
 
-class Span(Body, kw_only=True):
+class Span(Body, frozen=True, kw_only=True):
     """A length of time, for data life and frequency. ``INF`` needs ``n`` 0."""
 
     n: Annotated[int, Meta(ge=0, le=10_000)]
     unit: Literal["HOUR", "DAY", "MONTH", "YEAR", "INF"]
 
 
-class Capture(Body, kw_only=True):
+class Capture(Body, frozen=True, kw_only=True):
     """How the borrower was asked: the channel, how they were authenticated, and when."""
 
     at: Millis
@@ -47,7 +47,7 @@ class Capture(Body, kw_only=True):
     channel: Code
 
 
-class Delegate(Body, kw_only=True):
+class Delegate(Body, frozen=True, kw_only=True):
     """Someone who acts for the borrower, for part of it, until a time."""
 
     scope: Code
@@ -55,7 +55,7 @@ class Delegate(Body, kw_only=True):
     who: Hash
 
 
-class DataFilter(Body, kw_only=True):
+class DataFilter(Body, frozen=True, kw_only=True):
     """Only lines whose ``field`` stands in this relation to ``value`` are shown."""
 
     field: FieldName
@@ -63,13 +63,14 @@ class DataFilter(Body, kw_only=True):
     value: Code
 
 
-class Artefact(Body, kw_only=True):
+class Artefact(Body, frozen=True, kw_only=True):
     """The terms of one consent. Empty ``providers`` means every lender, empty ``accounts`` every account, empty
     ``fields`` every field of the chosen ``detail``. Times are UTC milliseconds; ``expiry`` is exclusive."""
 
     accounts: Annotated[tuple[Hash, ...], Meta(max_length=CONSENT_FIELDS_MAX)] = ()
     categories: Annotated[
-        tuple[Literal["LOAN", "CARD", "BNPL", "UTILITY", "MOBILE_MONEY", "SCORE"], ...], Meta(min_length=1, max_length=6)
+        tuple[Literal["LOAN", "CARD", "BNPL", "UTILITY", "MOBILE_MONEY", "SCORE"], ...],
+        Meta(min_length=1, max_length=6),
     ]
     consent: UUID
     consumer: TenantName
@@ -96,7 +97,7 @@ class Artefact(Body, kw_only=True):
     version: Version
 
 
-class Consent(Body, kw_only=True):
+class Consent(Body, frozen=True, kw_only=True):
     """One step in the life of a consent. ``artefact`` is there when it is requested and when it is granted;
     ``signature`` is a compact JWS over the canonical artefact (grant) or over the step itself (all others),
     ``signedBy`` says whose: the borrower's own key (then it stands in ``signerKey``), or the deployment's after it
@@ -112,7 +113,7 @@ class Consent(Body, kw_only=True):
     version: Version
 
 
-class Access(Body, kw_only=True):
+class Access(Body, frozen=True, kw_only=True):
     """Somebody read: published before the answer leaves, so that the borrower sees who looked and can prove it."""
 
     consent: UUID | None = None
@@ -130,7 +131,7 @@ class Access(Body, kw_only=True):
 # -- disputes, corrections, notices -----------------------------------------------------------------------------
 
 
-class Dispute(Body, kw_only=True):
+class Dispute(Body, frozen=True, kw_only=True):
     """The borrower contests what ``refs`` name (none: the whole account). ``state`` follows the pack's clock."""
 
     claim: Code
@@ -139,13 +140,13 @@ class Dispute(Body, kw_only=True):
     text_hash: Hash | None = None
 
 
-class Statement(Body, kw_only=True):
+class Statement(Body, frozen=True, kw_only=True):
     """The borrower's own words beside the record, at most a hundred of them (Kenya, United States)."""
 
     text: Text
 
 
-class ChangedField(Body, kw_only=True):
+class ChangedField(Body, frozen=True, kw_only=True):
     """One member that a correction changes, by hash: the old value need not be readable any more."""
 
     name: FieldName
@@ -153,7 +154,7 @@ class ChangedField(Body, kw_only=True):
     old_hash: Hash
 
 
-class Correction(Body, kw_only=True):
+class Correction(Body, frozen=True, kw_only=True):
     """What ``refs`` name is superseded; history stays."""
 
     cause: Code
@@ -161,14 +162,14 @@ class Correction(Body, kw_only=True):
     dispute: UUID | None = None
 
 
-class Deletion(Body, kw_only=True):
+class Deletion(Body, frozen=True, kw_only=True):
     """What ``refs`` name no longer counts and is no longer shown."""
 
     cause: Code
     dispute: UUID | None = None
 
 
-class Notice(Body, kw_only=True):
+class Notice(Body, frozen=True, kw_only=True):
     """The borrower was told."""
 
     channel: Code
@@ -180,7 +181,7 @@ class Notice(Body, kw_only=True):
 # -- other evidence ---------------------------------------------------------------------------------------------
 
 
-class Score(Body, kw_only=True):
+class Score(Body, frozen=True, kw_only=True):
     """A number from a model, with its reasons and the root of what it was computed from."""
 
     input_root: Hash
@@ -193,7 +194,7 @@ class Score(Body, kw_only=True):
     value: SignedMoney
 
 
-class AltData(Body, kw_only=True):
+class AltData(Body, frozen=True, kw_only=True):
     """A utility, telecom, rent or mobile-money fact; either due and paid, or sums of flows over a period."""
 
     currency: Currency
@@ -207,7 +208,7 @@ class AltData(Body, kw_only=True):
     source: Literal["utility", "telecom", "rent", "mobile_money"]
 
 
-class IdentityLink(Body, kw_only=True):
+class IdentityLink(Body, frozen=True, kw_only=True):
     """Two pseudonyms are, or are no longer held to be, the same person."""
 
     action: Literal["merge", "split"]
@@ -216,7 +217,7 @@ class IdentityLink(Body, kw_only=True):
     second: Hash
 
 
-class Extension(Body, kw_only=True):
+class Extension(Body, frozen=True, kw_only=True):
     """What a foreign format says and this vocabulary has no word for, so that nothing is lost on the way back.
     Never shown in a view: only the tenant that published it reads it."""
 
@@ -228,7 +229,7 @@ class Extension(Body, kw_only=True):
 # -- the ledger about itself ------------------------------------------------------------------------------------
 
 
-class KeyEvent(Body, kw_only=True):
+class KeyEvent(Body, frozen=True, kw_only=True):
     """A tenant's batch-signing key became known, was retired, or was revoked from a date on. ``publicKey`` is raw
     (Ed25519) or uncompressed SEC1 (P-256). A statement timed at or after ``compromisedFrom`` does not count."""
 
@@ -242,7 +243,7 @@ class KeyEvent(Body, kw_only=True):
     step: Literal["enrolled", "retired", "revoked"]
 
 
-class Erasure(Body, kw_only=True):
+class Erasure(Body, frozen=True, kw_only=True):
     """The tombstone: a subject's data keys were destroyed, under which law, and how many attestations it closed."""
 
     attestations: Count

@@ -13,6 +13,7 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -126,10 +127,15 @@ TRANSITIONS: Final[dict[tuple[Stage, Event], Stage]] = {
 """(stage, event) -> the stage that follows. A pair that is not here is refused."""
 
 
+# A StrEnum is equal to its value and hashes like it: the same table, for the hot path that has only values.
+_BY_VALUE: Final[Mapping[tuple[str, str], Stage]] = {
+    (str(s), str(e)): following for (s, e), following in TRANSITIONS.items()
+}
+
 
 def next_stage(stage: str, event: str) -> Stage:
     """The stage after ``event``; both may be given by their values. Raises Refused ``transition_refused``."""
-    following = TRANSITIONS.get((stage, event))  # type: ignore[call-overload]  # a StrEnum is equal to its value
+    following = _BY_VALUE.get((stage, event))
     if following is None:
         raise Refused(
             "transition_refused", f"a loan that is {stage} has no {event}", path="$.kind",

@@ -229,7 +229,8 @@ class Committer:
                 pending.chain = projection.apply(pending.batch, now)
             except TallystickError:
                 # A refusal has to be looked at under the ordinary transaction: is it a duplicate, is the cache stale?
-                return await self._transaction(connection, group)
+                await self._transaction(connection, group)
+                return
         changed = projection.changed_loans()
         async with self._keeper.turn:
             before, edge = self._keeper.head, self._keeper.edge.copy()
@@ -384,7 +385,9 @@ class Committer:
                 elif entry.statement == pending.batch.token:
                     pending.succeed(Committed(entry, self._keeper.head, None, duplicate=True))
                 else:
-                    pending.fail(Conflict("batch_differs", "this batch id was used for another statement", path="$.batch"))
+                    pending.fail(
+                        Conflict("batch_differs", "this batch id was used for another statement", path="$.batch")
+                    )
             clear = [pending for pending in rest if not await self._repeats(reading, pending)]
         return await self._one_by_one(clear) if len(clear) == len(group) > 1 else clear
 

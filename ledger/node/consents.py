@@ -92,9 +92,7 @@ class Consents:
         self._operator = operator
         self._sources = sources
 
-    async def request(
-        self, artefact: Artefact, request: Request, *, replaces: UUID | None = None
-    ) -> KnownConsent:
+    async def request(self, artefact: Artefact, request: Request, *, replaces: UUID | None = None) -> KnownConsent:
         """A consumer asks. ``artefact.consumer`` must be the caller's tenant. ``replaces`` names a consent of its own
         with the same borrower whose terms are to change: then the artefact gets that id and the next version.
 

@@ -15,8 +15,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from ledger.attestation.batch import Statement, verify_statement
 from ledger.attestation.envelope import Attestation, parse
 from ledger.attestation.keys import ES256, KeyHistory, PublicKey

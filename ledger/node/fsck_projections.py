@@ -15,8 +15,6 @@ from itertools import pairwise
 from typing import Final
 from uuid import UUID
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from ledger.attestation.envelope import Attestation
 from ledger.attestation.keys import PublicKey
 from ledger.attestation.registry import SPECS
@@ -32,6 +30,7 @@ from ledger.store.fsck_rows import consent_events, consent_subjects, consents_ab
 from ledger.store.loan_rows import LoanRow, all_loans
 from ledger.store.log_rows import entries_by_batch
 from ledger.store.tenant_rows import TenantRow, read_keys
+from ledger.subject.sealing import DataKey
 from ledger.types import TenantId, UnixMillis
 
 LOANS_A_PAGE: Final = 64
@@ -99,7 +98,7 @@ class ProjectionCheck:
 
     def _check_loan(
         self, loan: LoanRow, chain: list[AttestationRow], indexes: Mapping[tuple[str, UUID], int],
-        keys: Mapping[bytes | None, AESGCM],
+        keys: Mapping[bytes | None, DataKey],
     ) -> None:  # fmt: skip
         report, where = self._report, f"loan {loan.account[:4].hex()} of {loan.tenant}"
         report.count("loans")
@@ -145,7 +144,7 @@ class ProjectionCheck:
                     self._report.add("loan_missing", where, "no loan leads to this attestation")
 
     def _has_erased(
-        self, chain: list[AttestationRow], indexes: Mapping[tuple[str, UUID], int], keys: Mapping[bytes | None, AESGCM]
+        self, chain: list[AttestationRow], indexes: Mapping[tuple[str, UUID], int], keys: Mapping[bytes | None, DataKey]
     ) -> bool:
         try:
             return any(

@@ -1,7 +1,7 @@
 """Requests that carry an idempotency key: the same request again gets the first answer, another request is refused.
 
-    found = await earlier_answer(database, request)
-    if found is None: publish with record_of(request, ...) in the same transaction
+found = await earlier_answer(database, request)
+if found is None: publish with record_of(request, ...) in the same transaction
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ async def earlier_answer(database: Database, request: Request) -> IdempotencyRow
     return row
 
 
-def record_of(
-    request: Request, *, author: TenantId, batch_id: UUID, answer: Any, now: UnixMillis
-) -> IdempotencyRow:
+def record_of(request: Request, *, author: TenantId, batch_id: UUID, answer: Any, now: UnixMillis) -> IdempotencyRow:
     """The row that goes into the transaction of the answering batch."""
     return IdempotencyRow(
         request.tenant, request.key, request.hash, author, batch_id, msgspec.json.encode(answer), now

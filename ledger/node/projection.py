@@ -124,7 +124,11 @@ class Projection:
         self, attestation: Attestation, batch: UUID, changes: dict[ConsentKey, ConsentRow], now: UnixMillis
     ) -> None:
         """Take one consent step or access record into ``changes``. Raises Refused ``consent_*``."""
-        body, subject, reported = attestation.body, attestation.envelope.subject or b"", attestation.envelope.reported_at
+        body, subject, reported = (
+            attestation.body,
+            attestation.envelope.subject or b"",
+            attestation.envelope.reported_at,
+        )
         if isinstance(body, Consent):
             self._step(body, attestation, batch, changes)
         elif isinstance(body, Access) and body.consent is not None and body.consent_version is not None:

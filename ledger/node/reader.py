@@ -291,5 +291,3 @@ def _start(row: LoanRow) -> tuple[TenantId, UUID, int]:
 
 def _line(row: LoanRow, day: date) -> Line:
     return line_of(decode_state(row.state), lender=row.tenant, account=row.account, as_of=day)
-
-

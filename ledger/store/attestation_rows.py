@@ -27,9 +27,7 @@ class AttestationRow(NamedTuple):
     sealed: bytes
 
 
-_COLUMNS = (
-    "tenant, batch_id, position, id, kind, subject, previous_batch, previous_position, commitment, path, sealed"
-)
+_COLUMNS = "tenant, batch_id, position, id, kind, subject, previous_batch, previous_position, commitment, path, sealed"
 _OF_BATCH = f"""
 SELECT {_COLUMNS} FROM attestation WHERE log_id = $1 AND tenant = $2 AND batch_id = $3 ORDER BY position
 """

@@ -119,4 +119,3 @@ _ERASE = "DELETE FROM consent WHERE log_id = $1 AND subject = $2"
 async def erase_consents(connection: Connection, subject: Subject) -> None:
     """Delete a subject's consents, whoever the consumer is."""
     await connection.execute(_ERASE, LOG_ID, subject)
-

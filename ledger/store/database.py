@@ -15,14 +15,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 
 from ledger.errors import InvalidInput, InvariantBroken, Unavailable
 from ledger.types import Subject, TenantId
 
-Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+Connection: TypeAlias = Any
+"""A connection of asyncpg's, or the pool's proxy of one: the driver has no type that covers both."""
 
 CONNECT_TIMEOUT_S: Final = 10.0
 """Opening one connection; a server that answers later than that is as good as away."""

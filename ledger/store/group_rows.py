@@ -54,9 +54,7 @@ _WRITE_ARRAYS = _WRITE.format(
 )
 
 
-async def write_group(
-    connection: Connection, attestations: Sequence[AttestationRow], loans: Sequence[LoanRow]
-) -> bool:
+async def write_group(connection: Connection, attestations: Sequence[AttestationRow], loans: Sequence[LoanRow]) -> bool:
     """Add attestations, write loans; False when a loan moved on since it was read (then roll back)."""
     if len(attestations) < COPY_ATTESTATIONS_MIN:
         columns = columns_of(attestations, len(AttestationRow._fields)) + columns_of(loans, len(LoanRow._fields))

@@ -66,7 +66,9 @@ async def loans_of_tenant(connection: Connection, tenant: TenantId, after: bytes
     return [LoanRow(*row) for row in await connection.fetch(_OF_TENANT, LOG_ID, tenant, after, limit)]
 
 
-_ALL = f"SELECT {_COLUMNS} FROM loan WHERE log_id = $1 AND (tenant, account) > ($2, $3) ORDER BY tenant, account LIMIT $4"
+_ALL = (
+    f"SELECT {_COLUMNS} FROM loan WHERE log_id = $1 AND (tenant, account) > ($2, $3) ORDER BY tenant, account LIMIT $4"
+)
 
 
 async def all_loans(connection: Connection, after: tuple[str, bytes], limit: int) -> list[LoanRow]:

@@ -104,7 +104,7 @@ async def advance(connection: Connection, before: Head, after: Head, entries: Se
         [entry.root for entry in entries], [entry.count for entry in entries],
         [entry.stored_digest for entry in entries],
     )  # fmt: skip
-    return status == f"INSERT 0 {len(entries)}"
+    return bool(status == f"INSERT 0 {len(entries)}")
 
 
 _INSERT_TILE = "INSERT INTO tile (log_id, level, n, hashes, root) VALUES ($1, $2, $3, $4, $5)"

@@ -30,7 +30,9 @@ class KeyRow(NamedTuple):
     compromised_from: int | None
 
 
-_INSERT_TENANT = "INSERT INTO tenant (log_id, tenant, name, role, country) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
+_INSERT_TENANT = (
+    "INSERT INTO tenant (log_id, tenant, name, role, country) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
+)
 
 
 async def insert_tenant(connection: Connection, row: TenantRow) -> bool:

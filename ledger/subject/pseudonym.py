@@ -47,7 +47,9 @@ def _national_id(value: str) -> str:
 def _national_id_birth_date(value: str) -> str:
     number, separator, born = value.partition("|")
     if not separator:
-        raise InvalidInput("identifier_malformed", "expected national id, a bar, and the birth date", expected="id|YYYY-MM-DD")
+        raise InvalidInput(
+            "identifier_malformed", "expected national id, a bar, and the birth date", expected="id|YYYY-MM-DD"
+        )
     try:
         born = date.fromisoformat(born.strip()).isoformat()
     except ValueError:

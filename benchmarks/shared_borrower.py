@@ -18,7 +18,10 @@ from ledger.attestation.envelope import compose
 
 LENDERS = ("acacia", "baobab", "cedar")
 MONTHS = 24
-REQUEST = "mutation($input: ConsentRequestInput!) { consentRequest(input: $input) { consent { id } errors { code message } } }"
+REQUEST = (
+    "mutation($input: ConsentRequestInput!) "
+    "{ consentRequest(input: $input) { consent { id } errors { code message } } }"
+)
 GRANT = (
     "mutation($input: ConsentStepInput!) { consentGrant(input: $input) { consent { state } errors { code message } } }"
 )

@@ -45,6 +45,17 @@ _PLANNING: Final = {
 the statement was prepared, or that nobody analysed since: that choice costs a thousandfold."""
 
 
+_GONE: Final = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+)
+"""What a database that dies, restarts or replays its log is met with: class 57 (it says that it goes, or that it is not
+ready), a broken connection, and the driver's own confusion when an answer ends in the middle."""
+
+
 class _StatelessConnection(asyncpg.Connection):  # type: ignore[misc]
     """A connection whose return to the pool costs no round trip: all state here is transaction-local."""
 
@@ -114,7 +125,7 @@ class Database:
                         await connection.execute("ROLLBACK")
                     raise
                 await connection.execute("COMMIT")
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+        except _GONE as error:
             raise unreachable(error) from error
 
 

@@ -27,10 +27,10 @@ from ledger.attestation.keys import EDDSA, ES256, PrivateKey, PublicKey, admit_p
 from ledger.attestation.sharing_kinds import Erasure, KeyEvent
 from ledger.errors import Conflict, NotFound, Refused, Untrusted
 from ledger.node.clock import Sources
-from ledger.node.committer import Effect
 from ledger.node.idempotent import Request, record_of
 from ledger.node.keyring import Keyring
 from ledger.node.participants import DEPLOYMENT
+from ledger.node.pending import Effect
 from ledger.node.publisher import Draft, Publisher, Receipt
 from ledger.store.attestation_rows import count_of_subject
 from ledger.store.consent_rows import erase_consents

@@ -1,10 +1,9 @@
 """Group commit: what waits at one moment becomes one transaction, and a COMMIT is never abandoned half-way.
 
     begin, tenants set
-    read the loans and lock the consents that the group is about      (a refused batch leaves the group here)
-    insert attestations, write loans and consents
-    compare-and-swap the head, insert entries (the last lock)         <- in turn within the process
-    COMMIT
+    fold the group over loans and locked consents (a refused batch leaves it)    in the order of the line
+    insert attestations, write loans                                             in the order of the line
+    compare-and-swap the head, insert entries (the last lock), COMMIT            in the order of the line
 
 Rules
 - The transaction runs in a task of its own: a caller that goes away cancels nothing.
@@ -12,6 +11,8 @@ Rules
   that the commit may not be replicated) it is looked up by batch id on a new connection, after a later durable commit.
 - A batch that is there already gets its first answer, again after a later commit. The same id with other bytes is a
   conflict. Neither costs the normal path anything: they show as a unique violation, and then the group is sorted out.
+- Several groups are under way: the next is folded on what the one before *will* have committed (commit_line.py), while
+  that one is at the database. A group that fails voids what was folded on it.
 - A head that moved, a loan that moved, or an epoch that moved: roll back, reload, try again, at most COMMIT_RETRIES_MAX
   times. Optimistic, because every loser saw another's progress.
 """
@@ -20,83 +21,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
 
-from ledger.attestation.batch import Batch
 from ledger.errors import Conflict, TallystickError, Unavailable
 from ledger.limits import COMMIT_RETRIES_MAX, COPY_ATTESTATIONS_MIN
 from ledger.loan.state import decode_state
 from ledger.log.right_edge import FullTile, RightEdge
 from ledger.log.tiles import TileId
 from ledger.node.clock import Sources
+from ledger.node.commit_line import CommitLine, Outrun, Step, Ticket
 from ledger.node.head_keeper import HeadKeeper
-from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey, Place
+from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey
+from ledger.node.pending import Committed, Pending
 from ledger.node.projection import Projection, loan_rows
 from ledger.store.attestation_rows import AttestationRow, attestations_by_id
 from ledger.store.consent_rows import insert_consent, lock_consents, update_consent
 from ledger.store.database import Connection, Database, begin
-from ledger.store.group_rows import STAGING, write_group
+from ledger.store.group_rows import STAGING, stage_group, write_group
 from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency, read_idempotency
 from ledger.store.loan_rows import read_loans
 from ledger.store.log_rows import EntryRow, Head, acknowledge, advance, bump_epoch, entries_by_batch, insert_tiles
 from ledger.store.small_commit import LoanMoved, commit_small
 from ledger.types import EntryIndex, TenantId, UnixMillis
-
-Effect = Callable[[Connection], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Committed:
-    """Where a batch stands in the log. ``path`` proves the entry in the tree at ``head``; None for a batch that was
-    there already (read it from the tiles)."""
-
-    entry: EntryRow
-    head: Head
-    path: tuple[bytes, ...] | None
-    duplicate: bool = False
-
-
-@dataclass
-class Pending:
-    """One prepared batch that waits, with what else belongs to its transaction."""
-
-    batch: Batch
-    sealed: list[bytes]
-    stored_digest: bytes
-    epoch: int
-    future: asyncio.Future[Committed]
-    tenants: tuple[TenantId, ...] = ()
-    loans: frozenset[LoanKey] = frozenset()
-    consents: frozenset[UUID] = frozenset()
-    touches: frozenset[LoanKey | UUID] = frozenset()
-    size_bytes: int = 0
-    idempotency: IdempotencyRow | None = None
-    effect: Effect | None = None
-    voids_caches: bool = False
-    large: bool = False
-    chain: list[Place | None] = field(default_factory=list)
-    answered: bool = False
-
-    @property
-    def key(self) -> tuple[TenantId, UUID]:
-        """The idempotency key of the batch itself."""
-        return TenantId(self.batch.statement.tenant), self.batch.statement.batch
-
-    def fail(self, error: BaseException) -> None:
-        """Answer with an error, if anybody still waits."""
-        self.answered = True
-        if not self.future.done():
-            self.future.set_exception(error)
-
-    def succeed(self, committed: Committed) -> None:
-        """Answer, if anybody still waits."""
-        self.answered = True
-        if not self.future.done():
-            self.future.set_result(committed)
 
 
 class Renew(Protocol):
@@ -105,6 +54,9 @@ class Renew(Protocol):
     async def __call__(self, pending: Pending) -> None:
         """Verify the batch's key and seal it again. Raises what makes it unacceptable now."""
         ...
+
+
+AfterAttempt = Callable[[list[Pending]], Awaitable[list[Pending]]]
 
 
 class _Moved(Exception):
@@ -136,15 +88,23 @@ class Committer:
     """One connection that commits groups; several may share a HeadKeeper."""
 
     def __init__(
-        self, database: Database, keeper: HeadKeeper, loans: LoanCache, sources: Sources, renew: Renew
+        self,
+        database: Database,
+        keeper: HeadKeeper,
+        loans: LoanCache,
+        line: CommitLine,
+        sources: Sources,
+        renew: Renew,
     ) -> None:
         self._database = database
         self._keeper = keeper
         self._loans = loans
+        self._line = line
         self._sources = sources
         self._renew = renew
         self._connection: Any = None
         self._doubtful = False
+        self._cautious = False
 
     async def close(self) -> None:
         """Close the connection."""
@@ -153,6 +113,7 @@ class Committer:
 
     async def commit(self, group: list[Pending]) -> None:
         """Commit a group; every member is answered, with a result or an error, when this returns."""
+        self._cautious = False
         try:
             for _ in range(COMMIT_RETRIES_MAX):
                 group = [pending for pending in await self._attempt(group) if not pending.answered]
@@ -170,43 +131,45 @@ class Committer:
 
     async def _attempt(self, group: list[Pending]) -> list[Pending]:
         """One try; gives the batches that must be tried again."""
-        group = await self._renewed(group)
-        if not group:
-            return []
+        ticket, committed = self._line.join(), False
+        after: AfterAttempt | None = None
         try:
-            connection = await self._connected()
-            if _is_small(group):
-                await self._one_statement(connection, group)
-            else:
-                await self._transaction(connection, group)
+            group = await self._renewed(group)
+            if group:
+                connection = await self._connected()
+                commit = self._one_statement if _is_small(group) else self._transaction
+                await commit(connection, group, ticket)
+            committed = True
+            return []
         except _Moved:
             await self._roll_back(reload=True)
-            return group
         except _Large:
             for pending in group:
                 pending.large = True
-            return group
+        except Outrun:
+            await self._roll_back(reload=False)
         except _Stale:
             await self._roll_back(reload=False)
-            return group
         except asyncpg.UniqueViolationError:
             await self._roll_back(reload=False)
-            return await self._sort_out(group)
+            after = self._sort_out
         except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
             await self._roll_back(reload=True)
-            return group
         except _BatchRefused as refused:
             await self._roll_back(reload=False)
             refused.pending.fail(refused.error)
-            return [pending for pending in group if pending is not refused.pending]
         except _Unknown:
             self._drop_connection()
-            return await self._look_up(group)
+            after = self._look_up
         except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
             # Before COMMIT was sent nothing of the group can be there, so trying again is safe.
             self._drop_connection()
-            return group
-        return []
+        finally:
+            if not committed:
+                self._loans.forget()
+                self._cautious = True
+            self._line.leave(ticket, committed=committed)
+        return group if after is None else await after(group)
 
     async def _renewed(self, group: list[Pending]) -> list[Pending]:
         """Those of the group that are still acceptable under the present epoch."""
@@ -220,18 +183,26 @@ class Committer:
                 pending.fail(error)
         return ready
 
-    async def _one_statement(self, connection: Any, group: list[Pending]) -> None:
+    async def _one_statement(self, connection: Any, group: list[Pending], ticket: Ticket) -> None:
         """The commit of a few attestations that touch loans only: the statement is its own transaction."""
-        loans = await self._loans_outside(group)
+        await self._turn_to_fold(ticket)
+        loans, missing = self._loans.find(frozenset().union(*(pending.loans for pending in group)))
+        if missing:
+            async with self._database.reading(tenants=sorted({pending.key[0] for pending in group})) as reading:
+                loans |= await _read(reading, missing)
         projection, now = Projection(loans, {}), self._sources.now()
         for pending in group:
             try:
                 pending.chain = projection.apply(pending.batch, now)
             except TallystickError:
-                # A refusal has to be looked at under the ordinary transaction: is it a duplicate, is the cache stale?
-                await self._transaction(connection, group)
+                # A refusal is looked at by the ordinary transaction: is it a duplicate, is the cache stale?
+                await self._transaction(connection, group, ticket)
                 return
         changed = projection.changed_loans()
+        self._loans.put(changed)
+        ticket.reach(Step.FOLDED)
+        await ticket.turn(Step.DONE)
+        ticket.ensure_sound()
         async with self._keeper.turn:
             before, edge = self._keeper.head, self._keeper.edge.copy()
             head, entries, full = self._appended(before, edge, group)
@@ -253,27 +224,38 @@ class Committer:
             if not done:
                 raise _Moved
             self._keeper.adopt(head, edge)
-        self._loans.put(changed)
         for pending, entry in zip(group, entries, strict=True):
             pending.succeed(Committed(entry, head, tuple(edge.path(entry.idx))))
 
-    async def _loans_outside(self, group: list[Pending]) -> dict[LoanKey, CachedLoan]:
-        loans, missing = self._loans.find(frozenset().union(*(pending.loans for pending in group)))
-        if missing:
-            async with self._database.reading(tenants=sorted({pending.key[0] for pending in group})) as reading:
-                loans |= await _read(reading, missing)
-        return loans
+    async def _turn_to_fold(self, ticket: Ticket) -> None:
+        """Wait for the group before: until it is folded, or, when this one failed once, until it is over. Two groups that
+        failed would else go on voiding each other; and a refusal must not rest on memory."""
+        await ticket.turn(Step.DONE if self._cautious else Step.FOLDED)
+        if self._cautious:
+            self._loans.forget()
+        ticket.begin()
 
-    async def _transaction(self, connection: Any, group: list[Pending]) -> None:
+    async def _transaction(self, connection: Any, group: list[Pending], ticket: Ticket) -> None:
         tenants = {tenant for pending in group for tenant in (pending.key[0], *pending.tenants)}
         await begin(connection, tenants=sorted(tenants))
+        await self._turn_to_fold(ticket)
         accepted, refused, changed = await self._project(connection, group)
+        if refused:
+            await ticket.turn(Step.DONE)  # what they were refused on is committed, or this group begins again
+            ticket.ensure_sound()
         if not accepted:
             await connection.execute("ROLLBACK")
             _refuse(refused)
             return
-        if not await write_group(connection, _rows(accepted), loan_rows(changed)):
+        self._loans.put(changed)
+        ticket.reach(Step.FOLDED)
+        rows, loans = _rows(accepted), loan_rows(changed)
+        staged = await stage_group(connection, rows, loans)
+        await ticket.turn(Step.WRITTEN)
+        ticket.ensure_sound()
+        if not await write_group(connection, rows, loans, staged=staged):
             raise _Moved
+        ticket.reach(Step.WRITTEN)
         for pending in accepted:
             if pending.effect is not None:
                 try:
@@ -282,11 +264,12 @@ class Committer:
                     raise _BatchRefused(pending, error) from None
             if pending.idempotency is not None and not await insert_idempotency(connection, pending.idempotency):
                 raise asyncpg.UniqueViolationError("idempotency key")
+        await ticket.turn(Step.DONE)
+        ticket.ensure_sound()
         async with self._keeper.turn:
             head, edge, entries, closed = await self._advance(connection, accepted)
             await self._send_commit(connection)
             self._keeper.adopt(head, edge)
-        self._loans.put(changed)
         _refuse(refused)
         for pending, entry in zip(accepted, entries, strict=True):
             pending.succeed(Committed(entry, head, tuple(edge.path(entry.idx, closed))))
@@ -312,8 +295,8 @@ class Committer:
                 await asyncio.sleep(0)
             except TallystickError as error:
                 await self._ensure_new(connection, pending, accepted)
-                if self._loans.drop(pending.loans.difference(missing)):
-                    raise _Stale from None  # refused on the word of the cache: ask the store
+                if not self._cautious:
+                    raise _Stale from None  # refused on the word of memory: ask the store, when all before is over
                 refused.append(_BatchRefused(pending, error))
         for row in projection.new_consents():
             await insert_consent(connection, row)
@@ -332,20 +315,15 @@ class Committer:
     ) -> tuple[Head, RightEdge, list[EntryRow], dict[TileId, bytes]]:
         """Append to a copy of the edge and swap the head row; raises _Moved when it is not what we think."""
         before, edge = self._keeper.head, self._keeper.edge.copy()
-        if any(pending.epoch != before.epoch for pending in accepted):
-            raise _Moved
-        now = UnixMillis(max(self._sources.now(), before.committed_at + 1))
-        entries = [_entry(pending, EntryIndex(before.size + at), now) for at, pending in enumerate(accepted)]
-        full = edge.append_many(entry.leaf_hash for entry in entries)
+        after, entries, full = self._appended(before, edge, accepted)
         voids = sum(pending.voids_caches for pending in accepted)
-        after = Head(before.origin, edge.size, edge.root(), edge.frontier().encode(), before.epoch, now)
         if not await advance(connection, before, after, entries):
             raise _Moved
         if full:
             await insert_tiles(connection, full)
         if voids:
             await bump_epoch(connection, voids)
-            after = Head(after.origin, after.size, after.root, after.frontier, before.epoch + voids, now)
+            after = Head(after.origin, after.size, after.root, after.frontier, before.epoch + voids, after.committed_at)
         return after, edge, entries, dict(full)
 
     def _appended(

@@ -6,8 +6,7 @@
 Rules
 - Checking and sealing happen before the queue, so that the transaction only waits for the database.
 - The queue is bounded in batches and bytes; past it the caller gets Unavailable ``queue_full`` and Retry-After.
-- Several committers take what waits. Two groups under way never touch the same loan or consent, and of two batches
-  that do, the one that came first goes first.
+- Several committers take what waits, in the order of arrival; the line (commit_line.py) keeps that order.
 - The answer comes after COMMIT and carries the entry's index, its proof and a checkpoint signed over that committed head.
 """
 
@@ -36,11 +35,13 @@ from ledger.limits import (
 )
 from ledger.log.merkle import root_of
 from ledger.node.clock import Sources
-from ledger.node.committer import Committed, Committer, Effect, Pending
+from ledger.node.commit_line import CommitLine
+from ledger.node.committer import Committer
 from ledger.node.head_keeper import HeadKeeper
 from ledger.node.loan_cache import LoanCache
 from ledger.node.log_reader import LogReader
 from ledger.node.participants import DEPLOYMENT, Participants, load_participants
+from ledger.node.pending import Committed, Effect, Pending
 from ledger.node.projection import consent_ids, ensure_may_publish, loan_keys
 from ledger.node.sealer import Sealer
 from ledger.store.database import Database
@@ -100,12 +101,14 @@ class Publisher:
         self._epoch = -1
         self._waiting: deque[Pending] = deque()
         self._waiting_bytes = 0
-        self._under_way: list[frozenset[Any]] = []
         self._arrived = asyncio.Condition()
         self._preparing = asyncio.Lock()
         self._workers: list[asyncio.Task[None]] = []
         self._loans = LoanCache()
-        self._committers = [Committer(database, keeper, self._loans, sources, self._renew) for _ in range(COMMITTERS)]
+        line = CommitLine()
+        self._committers = [
+            Committer(database, keeper, self._loans, line, sources, self._renew) for _ in range(COMMITTERS)
+        ]
 
     async def start(self) -> None:
         """Begin to commit. The keeper must be loaded."""
@@ -227,10 +230,9 @@ class Publisher:
         async with self._turn_of(len(batch.attestations)):
             sealed, digest = await self._sealer.seal(batch.attestations)
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        loans, consents = loan_keys(batch), consent_ids(batch)
         pending = Pending(
-            batch, sealed, digest, epoch, future, loans=loans, consents=consents,
-            touches=loans | consents if consents else loans, size_bytes=size_bytes, **rest,
+            batch, sealed, digest, epoch, future, loans=loan_keys(batch), consents=consent_ids(batch),
+            size_bytes=size_bytes, **rest,
         )  # fmt: skip
         async with self._arrived:
             self._ensure_room(size_bytes)  # others came while this one was sealed
@@ -273,39 +275,25 @@ class Publisher:
                 while not group:
                     await self._arrived.wait()
                     group = self._take()
-                touched = frozenset().union(*(pending.touches for pending in group))
-                self._under_way.append(touched)
             task = asyncio.create_task(committer.commit(group))
             try:
                 await asyncio.shield(task)
             except asyncio.CancelledError:
                 await task
                 raise
-            finally:
-                async with self._arrived:
-                    self._under_way = [other for other in self._under_way if other is not touched]
-                    self._arrived.notify_all()
 
     def _take(self) -> list[Pending]:
-        """The next group: in order of arrival, skipping what touches a group under way and whatever would overtake it."""
+        """The next group, in order of arrival."""
         group: list[Pending] = []
-        left: deque[Pending] = deque()
-        skipped: set[Any] = set()
         count = 0
         while self._waiting and len(group) < GROUP_BATCHES_MAX:
+            size = len(self._waiting[0].sealed)
+            if group and count + size > GROUP_ATTESTATIONS_MAX:
+                break
             pending = self._waiting.popleft()
-            touches = pending.touches
-            if skipped.isdisjoint(touches) and all(other.isdisjoint(touches) for other in self._under_way):
-                if group and count + len(pending.sealed) > GROUP_ATTESTATIONS_MAX:
-                    self._waiting.appendleft(pending)
-                    break
-                group.append(pending)
-                count += len(pending.sealed)
-                self._waiting_bytes -= pending.size_bytes
-            else:
-                left.append(pending)
-                skipped |= touches
-        self._waiting.extendleft(reversed(left))
+            group.append(pending)
+            count += size
+            self._waiting_bytes -= pending.size_bytes
         # What ends a key or a salt comes last: the others were signed and sealed while it was good.
         group.sort(key=lambda pending: pending.voids_caches)
         return group

@@ -54,16 +54,25 @@ _WRITE_ARRAYS = _WRITE.format(
 )
 
 
-async def write_group(connection: Connection, attestations: Sequence[AttestationRow], loans: Sequence[LoanRow]) -> bool:
-    """Add attestations, write loans; False when a loan moved on since it was read (then roll back)."""
+async def stage_group(connection: Connection, attestations: Sequence[AttestationRow], loans: Sequence[LoanRow]) -> bool:
+    """Copy a large group to the staging tables; False, and nothing done, for a small one."""
     if len(attestations) < COPY_ATTESTATIONS_MIN:
+        return False
+    if loans:
+        await connection.copy_records_to_table("staged_loan", schema_name="pg_temp", records=loans)
+    await connection.copy_records_to_table("staged_attestation", schema_name="pg_temp", records=attestations)
+    return True
+
+
+async def write_group(
+    connection: Connection, attestations: Sequence[AttestationRow], loans: Sequence[LoanRow], *, staged: bool
+) -> bool:
+    """Add attestations, write loans; False when a loan moved on since it was read (then roll back)."""
+    if staged:
+        written = await connection.fetchval(_WRITE_STAGED, LOG_ID)
+    else:
         columns = columns_of(attestations, len(AttestationRow._fields)) + columns_of(loans, len(LoanRow._fields))
         written = await connection.fetchval(_WRITE_ARRAYS, LOG_ID, *columns)
-    else:
-        if loans:
-            await connection.copy_records_to_table("staged_loan", schema_name="pg_temp", records=loans)
-        await connection.copy_records_to_table("staged_attestation", schema_name="pg_temp", records=attestations)
-        written = await connection.fetchval(_WRITE_STAGED, LOG_ID)
     return bool(written == len(loans))
 
 

@@ -35,7 +35,7 @@ from api.graphql.http_view import GraphQLView, make_view
 from api.graphql.scalars import Cursors
 from api.graphql.schema import SCHEMA
 from api.http.attestations import attestation_routes
-from api.http.batches import batch_routes
+from api.http.batches import BATCHES_PATH, batch_app
 from api.http.callers import Callers
 from api.http.errors import problem_handlers
 from api.http.guards import BODY_LIMITS, BodyLimit, guarded
@@ -72,14 +72,14 @@ def build_app(
     events = Events(node.database, node.publisher, node.authority, publications, node.sources)
     services = Services(node, publications, events, cursors, stored, dev_issuer)
     routes: list[BaseRoute] = [
-        *batch_routes(node.publisher, callers),
         *attestation_routes(publications, callers, cursors),
         *subject_routes(node.pseudonyms, callers),
         *log_routes(node),
         *health_routes(node, VERSION),
         *(() if dev_issuer is None else dev_issuer.routes()),
     ]
-    return guarded(_Application(routes, _graphql(services, callers)), body_limits=APP_BODY_LIMITS)
+    batches = batch_app(node.publisher, callers)
+    return guarded(_Application(routes, _graphql(services, callers), batches), body_limits=APP_BODY_LIMITS)
 
 
 async def register_tenants(node: Node, dev_issuer: DevIssuer) -> None:
@@ -98,14 +98,14 @@ def _graphql(services: Services, callers: Callers) -> GraphQLView:
 class _Application:
     """Routes and their errors. Starlette's own outer layer is left out: it would answer what the guards must mask."""
 
-    def __init__(self, routes: list[BaseRoute], graphql: ASGIApp) -> None:
-        self._graphql = graphql
+    def __init__(self, routes: list[BaseRoute], graphql: ASGIApp, batches: ASGIApp) -> None:
         handlers = problem_handlers()
         kept = {kind: handlers[kind] for kind in (TallystickError, HTTPException)}
-        self._routed = ExceptionMiddleware(Router(routes, redirect_slashes=False), handlers=kept)
+        self._routed: ASGIApp = ExceptionMiddleware(Router(routes, redirect_slashes=False), handlers=kept)
+        self._direct = {"/graphql": graphql, BATCHES_PATH: ExceptionMiddleware(batches, handlers=kept)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The router raises "no such route" only inside an application; else it would answer in plain text.
         scope["app"] = self
-        chosen = self._graphql if scope.get("path") == "/graphql" else self._routed
+        chosen = self._direct.get(scope.get("path", ""), self._routed)
         await chosen(scope, receive, send)

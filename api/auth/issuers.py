@@ -39,9 +39,7 @@ class _Known(NamedTuple):
 class StoredIssuers:
     """The issuers of the store, and before them those given (the development issuer)."""
 
-    def __init__(
-        self, database: Database, *first: IssuerSource, clock_s: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, database: Database, *first: IssuerSource, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._database, self._first, self._clock_s = database, first, clock_s
         self._known: dict[str, _Known] = {}
 

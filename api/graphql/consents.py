@@ -182,9 +182,7 @@ async def consent_page(context: Context, first: int, after: str | None) -> Any:
 async def _request(context: Context, asked: ConsentRequestInput) -> ConsentRequestPayload:
     subject = subject_of(context, asked.borrower)
     terms = {name: value for name, value in strawberry.asdict(asked).items() if name not in _NOT_TERMS}
-    request = request_of(
-        context.tenant, asked.idempotency_key, "consentRequest", {"terms": terms, "subject": subject}
-    )
+    request = request_of(context.tenant, asked.idempotency_key, "consentRequest", {"terms": terms, "subject": subject})
     artefact = await _artefact(context, asked, subject)
     replaces = None if asked.replaces is None else Uuid(asked.replaces)
     known = await context.node.consents.request(artefact, request, replaces=replaces)

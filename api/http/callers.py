@@ -1,6 +1,6 @@
 """Who calls a plain route, and whether it may: the same token check as in front of GraphQL.
 
-    principal = await callers.require(request, Permission.ATTESTATIONS_PUBLISH)
+principal = await callers.require(request, Permission.ATTESTATIONS_PUBLISH)
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """For whoever runs the server: is it alive, is it ready, which version is it.
 
-    GET /healthz    200 while the process answers
-    GET /readyz     200 when batches can be committed and the head is signed, else 503 with the reason
-    GET /version    product, version, and the log's origin
+GET /healthz    200 while the process answers
+GET /readyz     200 when batches can be committed and the head is signed, else 503 with the reason
+GET /version    product, version, and the log's origin
 """
 
 from __future__ import annotations

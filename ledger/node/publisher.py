@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date
@@ -28,6 +28,7 @@ from ledger.attestation.keys import PrivateKey
 from ledger.errors import Refused, Unavailable, Untrusted
 from ledger.limits import (
     BREATH_ATTESTATIONS,
+    COPY_ATTESTATIONS_MIN,
     GROUP_ATTESTATIONS_MAX,
     GROUP_BATCHES_MAX,
     QUEUE_BATCHES_MAX,
@@ -103,6 +104,7 @@ class Publisher:
         self._waiting_bytes = 0
         self._arrived = asyncio.Condition()
         self._preparing = asyncio.Lock()
+        self._small_under_way = False
         self._workers: list[asyncio.Task[None]] = []
         self._loans = LoanCache()
         line = CommitLine()
@@ -275,15 +277,25 @@ class Publisher:
                 while not group:
                     await self._arrived.wait()
                     group = self._take()
+                small = _is_small(group)
+                self._small_under_way |= small
             task = asyncio.create_task(committer.commit(group))
             try:
                 await asyncio.shield(task)
             except asyncio.CancelledError:
                 await task
                 raise
+            finally:
+                if small:
+                    async with self._arrived:
+                        self._small_under_way = False
+                        self._arrived.notify()
 
     def _take(self) -> list[Pending]:
-        """The next group, in order of arrival."""
+        """The next group, in order of arrival. While one small group is at the database, few attestations wait for each
+        other: their commits would stand in line anyway, and together they are one."""
+        if self._small_under_way and _is_small(self._waiting):
+            return []
         group: list[Pending] = []
         count = 0
         while self._waiting and len(group) < GROUP_BATCHES_MAX:
@@ -297,6 +309,16 @@ class Publisher:
         # What ends a key or a salt comes last: the others were signed and sealed while it was good.
         group.sort(key=lambda pending: pending.voids_caches)
         return group
+
+
+def _is_small(waiting: Iterable[Pending]) -> bool:
+    """Whether these are few enough for one statement."""
+    count = 0
+    for pending in waiting:
+        count += len(pending.sealed)
+        if count >= COPY_ATTESTATIONS_MIN:
+            return False
+    return True
 
 
 async def _parsed(lines: list[bytes]) -> list[Attestation]:

@@ -48,8 +48,8 @@ CONNECTIONS_MAX: Final = 1_024
 IDLE_S: Final = 75
 """How long an idle connection is kept: longer than the usual 60 s of a proxy in front."""
 
-YOUNG_OBJECTS_MAX: Final = 100_000
-"""New containers between two looks for cycles: a few batches' worth, under 20 MB."""
+YOUNG_OBJECTS_MAX: Final = 500_000
+"""New containers between two looks for cycles: some tens of large batches. Should all of them be garbage, 50 MB."""
 
 DRAIN_S: Final = 20
 """How long requests under way may take after a signal."""

@@ -34,7 +34,7 @@ from ledger.log.tiles import TileId
 from ledger.node.clock import Sources
 from ledger.node.commit_line import CommitLine, Outrun, Step, Ticket
 from ledger.node.head_keeper import HeadKeeper
-from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey
+from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey, loan_key, split_key
 from ledger.node.pending import Committed, Pending
 from ledger.node.projection import Projection, loan_rows
 from ledger.store.attestation_rows import AttestationRow, attestations_by_id
@@ -186,14 +186,14 @@ class Committer:
     async def _one_statement(self, connection: Any, group: list[Pending], ticket: Ticket) -> None:
         """The commit of a few attestations that touch loans only: the statement is its own transaction."""
         await self._turn_to_fold(ticket)
-        loans, missing = self._loans.find(frozenset().union(*(pending.loans for pending in group)))
+        loans, missing = self._loans.find({key for pending in group for key in pending.keys if key is not None})
         if missing:
             async with self._database.reading(tenants=sorted({pending.key[0] for pending in group})) as reading:
                 loans |= await _read(reading, missing)
         projection, now = Projection(loans, {}), self._sources.now()
         for pending in group:
             try:
-                pending.chain = projection.apply(pending.batch, now)
+                pending.chain = projection.apply(pending.batch, pending.keys, now)
             except TallystickError:
                 # A refusal is looked at by the ordinary transaction: is it a duplicate, is the cache stale?
                 await self._transaction(connection, group, ticket)
@@ -279,7 +279,7 @@ class Committer:
     ) -> tuple[list[Pending], list[_BatchRefused], dict[LoanKey, CachedLoan]]:
         """Fold the group over what is stored; gives what is accepted, what is refused (it is answered only once the
         state that it was refused in is committed), and the loans that change."""
-        loans, missing = self._loans.find(frozenset().union(*(pending.loans for pending in group)))
+        loans, missing = self._loans.find({key for pending in group for key in pending.keys if key is not None})
         consents: frozenset[UUID] = frozenset().union(*(pending.consents for pending in group))
         if missing:
             loans |= await _read(connection, missing)
@@ -290,7 +290,7 @@ class Committer:
         now = self._sources.now()
         for pending in group:
             try:
-                pending.chain = projection.apply(pending.batch, now)
+                pending.chain = projection.apply(pending.batch, pending.keys, now)
                 accepted.append(pending)
                 await asyncio.sleep(0)
             except TallystickError as error:
@@ -459,9 +459,9 @@ async def _key_taken(connection: Connection, row: IdempotencyRow | None) -> bool
 
 
 async def _read(connection: Any, keys: list[LoanKey]) -> dict[LoanKey, CachedLoan]:
-    rows = await read_loans(connection, keys)  # type: ignore[arg-type]
+    rows = await read_loans(connection, [split_key(key) for key in keys])
     return {
-        key: CachedLoan(version, (batch, position), decode_state(state))
+        loan_key(*key): CachedLoan(version, (batch, position), decode_state(state))
         for key, version, batch, position, state in rows
     }
 

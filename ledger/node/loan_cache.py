@@ -15,9 +15,25 @@ from uuid import UUID
 
 from ledger.limits import LOANS_CACHED_MAX
 from ledger.loan.state import LoanState
+from ledger.types import AccountRef, TenantId
 
-LoanKey = tuple[str, bytes]
+LoanKey = bytes
+"""A loan's tenant and account in one value: bytes remember their hash, a pair of them would be hashed at each look-up."""
+
 Place = tuple[UUID, int]
+
+
+ACCOUNT_BYTES = 32
+
+
+def loan_key(tenant: str, account: bytes) -> LoanKey:
+    """The key of a loan."""
+    return tenant.encode() + account
+
+
+def split_key(key: LoanKey) -> tuple[TenantId, AccountRef]:
+    """(tenant, account) of a key."""
+    return TenantId(key[:-ACCOUNT_BYTES].decode()), AccountRef(key[-ACCOUNT_BYTES:])
 
 
 class CachedLoan(NamedTuple):

@@ -38,7 +38,7 @@ class Pending:
     epoch: int
     future: asyncio.Future[Committed]
     tenants: tuple[TenantId, ...] = ()
-    loans: frozenset[LoanKey] = frozenset()
+    keys: list[LoanKey | None] = field(default_factory=list)
     consents: frozenset[UUID] = frozenset()
     size_bytes: int = 0
     idempotency: IdempotencyRow | None = None

@@ -1,7 +1,7 @@
 """What a group of batches changes in the projections, worked out in memory before anything is written.
 
     work = Projection(loans, consent_rows)
-    chain = work.apply(batch, publisher_role, now)     # raises and changes nothing, or takes effect whole
+    chain = work.apply(batch, loan_keys(batch), now)     # raises and changes nothing, or takes effect whole
     work.changed_loans(), work.new_consents(), work.changed_consents()
 
 Rules
@@ -28,7 +28,7 @@ from ledger.consent.artefact import ConsentState, ensure_replaceable, next_state
 from ledger.consent.decision import Use, decide
 from ledger.errors import Refused, TallystickError
 from ledger.loan.state import LoanState, encode_state, fold
-from ledger.node.loan_cache import CachedLoan, LoanKey, Place
+from ledger.node.loan_cache import CachedLoan, LoanKey, Place, split_key
 from ledger.store.consent_rows import ConsentRow
 from ledger.store.loan_rows import LoanRow
 from ledger.types import UnixMillis
@@ -39,10 +39,11 @@ _CONSENT_KINDS = frozenset({"access", "consent"})
 PUBLISHING_ROLES = {"lender": ("lender", "bureau"), "deployment": ("deployment",)}
 
 
-def loan_keys(batch: Batch) -> frozenset[LoanKey]:
-    """The loans that a batch is about."""
-    tenant = batch.statement.tenant
-    return frozenset((tenant, a.envelope.account) for a in batch.attestations if a.envelope.account is not None)
+def loan_keys(batch: Batch) -> list[LoanKey | None]:
+    """The loan that each attestation of a batch is about."""
+    tenant = batch.statement.tenant.encode()
+    accounts = [attestation.envelope.account for attestation in batch.attestations]
+    return [None if account is None else tenant + account for account in accounts]
 
 
 def consent_ids(batch: Batch) -> frozenset[UUID]:
@@ -70,23 +71,21 @@ class Projection:
         self._stored_consents = set(self._consents)
         self._touched: set[ConsentKey] = set()
 
-    def apply(self, batch: Batch, now: UnixMillis) -> list[Place | None]:
-        """Take one batch in; gives, for each attestation, its account's attestation before it.
+    def apply(self, batch: Batch, keys: list[LoanKey | None], now: UnixMillis) -> list[Place | None]:
+        """Take one batch in, with its :func:`loan_keys`; gives, for each attestation, its account's one before it.
 
         Raises Refused or InvalidInput with ``$[n]`` before the path; then nothing of the batch took effect.
         """
-        tenant, batch_id = batch.statement.tenant, batch.statement.batch
+        batch_id = batch.statement.batch
         states: dict[LoanKey, tuple[LoanState, Place]] = {}
         consents: dict[ConsentKey, ConsentRow] = {}
         chain: list[Place | None] = []
-        for position, attestation in enumerate(batch.attestations):
-            account = attestation.envelope.account
+        for position, (attestation, key) in enumerate(zip(batch.attestations, keys, strict=True)):
             try:
-                if account is None:
+                if key is None:
                     chain.append(None)
                     self.apply_to_consents(attestation, batch_id, consents, now)
                     continue
-                key = (tenant, account)
                 before, last = states.get(key) or self._current(key)
                 states[key] = fold(before, attestation.envelope, attestation.body), (batch_id, position)
                 chain.append(last)
@@ -169,7 +168,7 @@ def loan_rows(loans: Mapping[LoanKey, CachedLoan]) -> list[LoanRow]:
     """Loans as rows of their projection."""
     return [
         LoanRow(tenant, account, loan.state.subject, loan.version, loan.last[0], loan.last[1], encode_state(loan.state))
-        for (tenant, account), loan in loans.items()
+        for (tenant, account), loan in ((split_key(key), loan) for key, loan in loans.items())
     ]
 
 

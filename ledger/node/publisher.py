@@ -233,7 +233,7 @@ class Publisher:
             sealed, digest = await self._sealer.seal(batch.attestations)
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
         pending = Pending(
-            batch, sealed, digest, epoch, future, loans=loan_keys(batch), consents=consent_ids(batch),
+            batch, sealed, digest, epoch, future, keys=loan_keys(batch), consents=consent_ids(batch),
             size_bytes=size_bytes, **rest,
         )  # fmt: skip
         async with self._arrived:

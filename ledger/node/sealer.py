@@ -45,8 +45,9 @@ class Sealer:
 
     async def seal(self, attestations: Sequence[Attestation]) -> tuple[list[bytes], bytes]:
         """The sealed bytes of each attestation, and the SHA-256 over :func:`digested` of all of them in order."""
-        subjects = {a.envelope.subject for a in attestations}
-        keys = await self._ensure({subject for subject in subjects if subject is not None})
+        keys = self._keys  # mostly all of them are in memory
+        if not all(a.envelope.subject in keys or a.envelope.subject is None for a in attestations):
+            keys = await self._ensure({a.envelope.subject for a in attestations if a.envelope.subject is not None})
         nonces = self._sources.random(NONCE_BYTES * len(attestations))
         sealed: list[bytes] = []
         covered: list[bytes] = []

@@ -10,14 +10,19 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from ledger.limits import COPY_ATTESTATIONS_MIN
 from ledger.store.attestation_rows import AttestationRow
+from ledger.store.copy_format import attestation_stream, loan_stream
 from ledger.store.database import Connection
 from ledger.store.loan_rows import LoanRow
 from ledger.store.log_rows import LOG_ID
+
+CHUNK_BYTES = 256 * 1024
+"""Piece of a COPY stream handed to the driver at once: it stops for the socket in between. (From a file object the
+driver would read in another thread.)"""
 
 STAGING = """
 CREATE TEMPORARY TABLE staged_attestation (
@@ -59,9 +64,18 @@ async def stage_group(connection: Connection, attestations: Sequence[Attestation
     if len(attestations) < COPY_ATTESTATIONS_MIN:
         return False
     if loans:
-        await connection.copy_records_to_table("staged_loan", schema_name="pg_temp", records=loans)
-    await connection.copy_records_to_table("staged_attestation", schema_name="pg_temp", records=attestations)
+        await _copy(connection, "staged_loan", loan_stream(loans))
+    await _copy(connection, "staged_attestation", attestation_stream(attestations))
     return True
+
+
+async def _copy(connection: Connection, table: str, stream: bytes) -> None:
+    await connection.copy_to_table(table, schema_name="pg_temp", source=_chunks(stream), format="binary")
+
+
+async def _chunks(stream: bytes) -> AsyncIterator[bytes]:
+    for first in range(0, len(stream), CHUNK_BYTES):
+        yield stream[first : first + CHUNK_BYTES]
 
 
 async def write_group(

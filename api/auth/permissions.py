@@ -15,12 +15,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from ledger.errors import Refused, Untrusted
-
-if TYPE_CHECKING:
-    from api.auth.tokens import Principal
 
 
 class Permission(StrEnum):
@@ -108,6 +105,20 @@ TOKEN_ROLES: Final = frozenset(Role) - {Role.ANONYMOUS}
 """The roles a token may carry."""
 
 
+class Holder(Protocol):
+    """Whoever has roles and scopes: a token's principal."""
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """What the caller is."""
+        ...
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What the token is narrowed to; none: to nothing."""
+        ...
+
+
 @lru_cache(maxsize=256)
 def granted(roles: frozenset[Role], scopes: frozenset[str] = frozenset()) -> frozenset[Permission]:
     """Every permission of these roles, narrowed by ``scopes`` when there are any."""
@@ -115,13 +126,13 @@ def granted(roles: frozenset[Role], scopes: frozenset[str] = frozenset()) -> fro
     return whole if not scopes else _ANONYMOUS | frozenset(held for held in whole if held.value in scopes)
 
 
-def allows(principal: Principal | None, permission: Permission) -> bool:
+def allows(principal: Holder | None, permission: Permission) -> bool:
     """Whether this caller (None: no token) has the permission."""
     held = _ANONYMOUS if principal is None else granted(principal.roles, principal.scopes)
     return permission in held
 
 
-def require(principal: Principal | None, permission: Permission) -> None:
+def require(principal: Holder | None, permission: Permission) -> None:
     """Pass, or raise ``Untrusted`` ``token_missing`` without a token, ``Refused`` ``permission_denied`` with one."""
     if allows(principal, permission):
         return

@@ -27,11 +27,12 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import httpx
 
 from api.cli.demo_report import Telling
+from api.cli.demo_server import Server, environment
 from api.cli.demo_source import LENDERS, lender_of, look_at, write_input
 from api.cli.exchange_runs import export_file, import_file
 from api.cli.ledger_client import Credentials, Ledger
@@ -39,9 +40,6 @@ from api.cli.verify import VERIFIER
 from ledger.attestation.keys import PrivateKey
 from ledger.errors import InvariantBroken
 from ledger.node.participants import DEPLOYMENT
-
-if TYPE_CHECKING:
-    from api.cli.demo import Server
 
 BUREAU: Final = "jacaranda"
 APP: Final = "pochi"
@@ -329,7 +327,6 @@ class Story:
 
     async def fsck(self) -> None:
         """The whole ledger is rebuilt from storage and compared."""
-        from api.cli.demo import environment
 
         command = [sys.executable, "-P", "-m", "api.cli.main", "fsck", "--json"]
         code, out = await _run(command, environment(self._folder.parent))

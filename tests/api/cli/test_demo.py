@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from api.cli.demo import environment
+from api.cli.demo_server import environment
 from api.cli.demo_source import LENDERS, lender_of, look_at, write_input
 from api.cli.demo_steps import tampered
 from api.settings import REPOSITORY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Coroutine
 from typing import Any
 
 import click
@@ -14,6 +15,15 @@ import click
 )
 def bench() -> None:
     """The group."""
+
+
+def _run(measuring: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """Run on the fast loop where there is one: the client's time is not the server's."""
+    try:
+        from uvloop import run
+    except ImportError:  # no wheel for this platform
+        return asyncio.run(measuring)
+    return run(measuring)
 
 
 def _say(text: str) -> None:
@@ -42,7 +52,7 @@ def publish(stored: str, as_json: bool) -> None:
     from benchmarks.publish import measure
 
     stages = [int(part) for part in stored.split(",")]
-    _show("Publishing", asyncio.run(measure(stages, _say)), as_json)
+    _show("Publishing", _run(measure(stages, _say)), as_json)
 
 
 @bench.command("view")
@@ -52,7 +62,7 @@ def view(lines: int, as_json: bool) -> None:
     """Consented credit views over GraphQL: reads a second, and where the time goes."""
     from benchmarks.view import measure
 
-    _show("Reading", asyncio.run(measure(lines, _say)), as_json)
+    _show("Reading", _run(measure(lines, _say)), as_json)
 
 
 @bench.command("verify")
@@ -62,4 +72,4 @@ def verify(lines: int, as_json: bool) -> None:
     """The offline verifier on a bundle: milliseconds, and where the time goes."""
     from benchmarks.verify import measure
 
-    _show("Verifying", asyncio.run(measure(lines, _say)), as_json)
+    _show("Verifying", _run(measure(lines, _say)), as_json)

@@ -18,7 +18,9 @@ It does not read the payload, and it is not for access tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from ledger.attestation.canonical import canonical, parse_canonical
@@ -31,10 +33,14 @@ TOKEN_BYTES_MAX: Final = 65_535
 """Longest token: a statement is an entry of the log, and an entry has at most that many bytes (C2SP tlog-tiles)."""
 
 
+HEADERS_CACHED_MAX: Final = 1_024
+"""Headers remembered: one a signing key."""
+
+
 class VerifiedJws(NamedTuple):
     """What was signed, and by which key."""
 
-    header: dict[str, str]
+    header: Mapping[str, str]
     payload: bytes
     key: PublicKey
 
@@ -70,7 +76,7 @@ def verify_jws(
     return VerifiedJws(header, payload, key)
 
 
-def _take_apart(token: bytes) -> tuple[bytes, dict[str, str], bytes, bytes]:
+def _take_apart(token: bytes) -> tuple[bytes, Mapping[str, str], bytes, bytes]:
     parts = token.split(b".")
     if len(parts) != 3:
         raise _malformed("not three parts")
@@ -81,7 +87,9 @@ def _take_apart(token: bytes) -> tuple[bytes, dict[str, str], bytes, bytes]:
     return parts[0] + b"." + parts[1], _read_header(header), payload, signature
 
 
-def _read_header(data: bytes) -> dict[str, str]:
+@lru_cache(maxsize=HEADERS_CACHED_MAX)
+def _read_header(data: bytes) -> Mapping[str, str]:
+    """A header from its bytes. A signer's headers are all the same, so that reading one strictly is paid once."""
     try:
         header = parse_canonical(data)
     except InvalidInput:
@@ -91,7 +99,7 @@ def _read_header(data: bytes) -> dict[str, str]:
     texts = {name: value for name, value in header.items() if isinstance(value, str)}
     if len(texts) != 3:
         raise _malformed("a header member that is not a text")
-    return texts
+    return MappingProxyType(texts)
 
 
 def _ensure_length(token: bytes) -> None:

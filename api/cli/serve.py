@@ -7,7 +7,8 @@ Rules
 - Loopback unless another address is asked for. The development issuer runs on loopback only, and only when asked for.
 - On any other address ``TALLYSTICK_PUBLIC_URL`` must say how clients reach it: tokens are meant for that address.
 - A deployment begins with the development issuer on loopback, whose operator trusts the real issuers (``issuerTrust``).
-- stdout says one line when everything answers ("ready"); what a person needs to know goes to stderr.
+- stdout says one line when everything answers ("ready"); what a person needs to know goes to stderr, and so does a line
+  for each fault (``log_lines``): it has the id that the caller was given.
 - SIGTERM and SIGINT: no new connections, requests under way are answered, the head is published, exit code 0. A second
   one cuts them off.
 - Killed with -9 it starts again as it is: nothing acknowledged is lost.
@@ -32,6 +33,7 @@ import uvicorn
 from api import settings as settings_module
 from api.app import build_app, register_tenants
 from api.auth.dev_issuer import DevIssuer, is_loopback
+from api.cli.log_lines import write_to_stderr
 from api.cli.runtime import open_ledger
 from api.settings import Settings
 from ledger.errors import InvalidInput, Unavailable
@@ -185,6 +187,7 @@ def _demand_public_url(settings: Settings) -> None:
 def serve(host: str | None, port: int | None, dev_issuer: bool, as_json: bool) -> None:
     """Serves until it is told to stop."""
     settings = settings_module.load({"host": host, "port": port})
+    write_to_stderr()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(settings, dev_issuer, as_json))
 

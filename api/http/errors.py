@@ -13,8 +13,8 @@ Rules
       InvariantBroken  500    masked
       anything else    500    masked
 
-- A masked answer says ``internal error`` and an id; a reader of the log finds the id, the error's class and the line
-  of code it came from. Neither ever holds a value.
+- A masked answer says ``internal error`` and an id; a reader of the log finds the id, the error's class, its code if it
+  is one of ours, and the innermost line of our own code that it passed. Neither ever holds a message or a value.
 
 >>> status_of(InvalidInput("body_too_large", "")), status_of(KeyError("secret"))
 (413, 500)
@@ -23,6 +23,7 @@ Rules
 from __future__ import annotations
 
 import logging
+import os
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -45,7 +46,11 @@ from ledger.errors import (
 )
 
 LOGGER: Final = logging.getLogger("tallystick.http")
-"""Where refusals (info) and faults (error) are noted: id, class, code or line of code."""
+"""Where refusals (info) and faults (error) are noted: id, class, code, line of code."""
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_OWN: Final = tuple(f"{_ROOT / package}{os.sep}" for package in ("api", "crosschain", "ledger"))
+"""Folders of our own code: a defect is looked for there, not in the library that noticed it."""
 
 PROBLEM: Final = "application/problem+json"
 """Media type of every error outside GraphQL (RFC 9457 section 3)."""
@@ -126,11 +131,12 @@ def problem_response(error: BaseException, error_id: str) -> Response:
 
 
 def note(error: BaseException, error_id: str) -> None:
-    """Write an error to the log: its class and code, or the line of code it came from; never a value."""
+    """Write an error to the log: class and code, and of a masked one the line of code; never a message or a value."""
+    kind = f"{type(error).__name__} {error.code}" if isinstance(error, TallystickError) else type(error).__name__
     if is_masked(error):
-        LOGGER.error("request %s failed: %s at %s", error_id, type(error).__name__, _line_of(error))
-    elif isinstance(error, TallystickError):
-        LOGGER.info("request %s refused: %s %s", error_id, type(error).__name__, error.code)
+        LOGGER.error("request %s failed: %s at %s", error_id, kind, place_of(error))
+    else:
+        LOGGER.info("request %s refused: %s", error_id, kind)
 
 
 def problem_handlers() -> dict[type[Exception], ExceptionHandler]:
@@ -154,10 +160,14 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     return await _answer(request, InvalidInput("request_malformed", "not a request that can be read"))
 
 
-def _line_of(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
+    """``file:line`` of the innermost frame of our own code that an error passed; of any code when none is ours."""
+    own = last = "unknown"
     trace = error.__traceback__
-    if trace is None:
-        return "unknown"
-    while trace.tb_next is not None:
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        last = f"{Path(file).name}:{trace.tb_lineno}"
+        if file.startswith(_OWN):
+            own = f"{Path(file).relative_to(_ROOT).as_posix()}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+    return last if own == "unknown" else own

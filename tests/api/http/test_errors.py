@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 
 import pytest
 
-from api.http.errors import headers_of, problem_of, problem_response, status_of
+from api.http.errors import headers_of, place_of, problem_of, problem_response, status_of
+from ledger.attestation.envelope import commitment_of
+from ledger.currency import in_major_units
 from ledger.errors import Conflict, InvalidInput, InvariantBroken, NotFound, Refused, Unavailable, Untrusted
 
 SECRET = "canary-4711"
@@ -68,7 +71,8 @@ def test_what_a_caller_may_not_know_is_masked_and_its_value_is_not_logged(
     assert b'"detail":"internal error"' in response.body
     assert b'"id":"id2"' in response.body
     (record,) = caplog.records
-    assert record.getMessage().startswith(f"request id2 failed: {type(error).__name__} at test_errors.py:")
+    kind = "ValueError" if isinstance(error, ValueError) else "InvariantBroken head_behind"
+    assert record.getMessage().startswith(f"request id2 failed: {kind} at test_errors.py:")
     assert SECRET not in caplog.text
 
 
@@ -80,3 +84,16 @@ def test_headers_say_when_to_return_and_how_to_authenticate() -> None:
     }
     assert headers_of(InvalidInput("method_not_allowed", "", expected="POST")) == {"allow": "POST"}
     assert headers_of(Refused("permission_denied", "")) == {}
+
+
+def test_the_place_is_the_innermost_line_of_our_own_code_and_not_the_librarys() -> None:
+    with pytest.raises(KeyError) as caught:
+        in_major_units(1, "XXX")
+    assert place_of(caught.value).startswith("ledger/currency.py:")
+    with pytest.raises(TypeError) as deeper:
+        commitment_of("no bytes")  # type: ignore[arg-type]
+    assert place_of(deeper.value).startswith("ledger/attestation/envelope.py:")
+    with pytest.raises(ValueError) as foreign:
+        ipaddress.ip_address("nowhere")
+    assert place_of(foreign.value).startswith("ipaddress.py:")
+    assert place_of(ValueError()) == "unknown"

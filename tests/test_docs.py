@@ -114,7 +114,8 @@ def test_the_glossary_covers_exactly_the_permissions_and_their_roles() -> None:
 def test_the_routes_in_the_interface_page_are_those_of_the_code() -> None:
     page = section(text_of("docs/api.md"), "Routes")
     sources = [*ROOT.glob("api/http/*.py"), ROOT / "api/auth/dev_issuer.py"]
-    routes = {path for file in sources for path in re.findall(r'Route\("([^"{]+)', file.read_text(encoding="utf-8"))}
+    named = r'(?:Route\(|PATH: Final = )"([^"{]+)'
+    routes = {path for file in sources for path in re.findall(named, file.read_text(encoding="utf-8"))}
     assert len(routes) >= 12
     assert sorted(path for path in routes if f" {path}" not in page) == []
 

@@ -257,13 +257,14 @@ class Committer:
             raise _Moved
         ticket.reach(Step.WRITTEN)
         for pending in accepted:
+            # The key first: of two equal requests at once the second is a repetition, not a second act that is refused.
+            if pending.idempotency is not None and not await insert_idempotency(connection, pending.idempotency):
+                raise asyncpg.UniqueViolationError("idempotency key")
             if pending.effect is not None:
                 try:
                     await pending.effect(connection)
                 except TallystickError as error:
                     raise _BatchRefused(pending, error) from None
-            if pending.idempotency is not None and not await insert_idempotency(connection, pending.idempotency):
-                raise asyncpg.UniqueViolationError("idempotency key")
         await ticket.turn(Step.DONE)
         ticket.ensure_sound()
         async with self._keeper.turn:

@@ -187,4 +187,4 @@ async def test_values_of_the_wrong_type_are_harmless() -> None:
 
 
 async def test_a_body_over_the_bound_is_refused_by_its_size() -> None:
-    assert (await status_and_text(b"x" * (256 * 1024 + 1)))[0] == 413
+    assert (await status_and_text(b"x" * (1024 * 1024 + 1)))[0] == 413

@@ -12,6 +12,8 @@ import pytest
 
 from ledger.store.embedded import EmbeddedPostgres
 
+pytest_plugins = ["tests.support.vector_counts"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

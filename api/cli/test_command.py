@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Final
 
 import click
 
 from api.settings import REPOSITORY
+
+WHOLE_SUITE: Final = ("--numprocesses=2", "--dist=worksteal")
+"""How the whole suite runs: two processes, the least number of cores that a machine for tests has. A part of it that is
+named runs in one, where its output is in order."""
 
 
 @click.command(
@@ -25,4 +30,5 @@ def run_tests(pytest_arguments: tuple[str, ...]) -> None:
     """Replaces this process by pytest."""
     os.chdir(REPOSITORY)
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *pytest_arguments])  # noqa: S606
+    chosen = pytest_arguments or WHOLE_SUITE
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *chosen])  # noqa: S606

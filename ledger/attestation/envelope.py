@@ -132,7 +132,7 @@ def parse_lines(lines: list[bytes], first: int = 0) -> list[Attestation]:
             if encode(body) != raw or encode(envelope) != data or len(data) > ATTESTATION_BYTES_MAX:
                 parse(data)
             check_envelope(envelope, body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, InvalidInput):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidInput):
             raise _at_line(number, data) from None
         accepted.append(Attestation(envelope, body, data, sha256(LEAF_PREFIX + data).digest()))
     return accepted
@@ -171,7 +171,7 @@ def _decode(decoder: msgspec.json.Decoder[Any], data: bytes, root: str) -> Any:
         return decoder.decode(data)
     except msgspec.ValidationError as error:
         raise _explained(str(error), root) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise InvalidInput("json_malformed", "not one JSON object in UTF-8", path=root) from None
 
 
@@ -194,7 +194,8 @@ _CODES: Final = (
 def _explained(text: str, root: str) -> InvalidInput:
     """One of the decoder's sentences as our error. It names types and paths, never the value."""
     message, _, where = text.partition(" - at `")
-    path = root + where.rstrip("`")[1:] if where else root
+    where = where.rpartition("` in `")[2].rstrip("`")  # a member's name inside a map is `key` in `$.fields`
+    path = root + where[1:] if where else root
     code = next((code for needle, code in _CODES if needle in message), "value_invalid")
     return InvalidInput(code, message.replace("Object ", ""), path=path)
 
@@ -210,7 +211,10 @@ def _not_canonical(data: bytes) -> InvalidInput:
 
     import json
 
-    json.loads(data, object_pairs_hook=see)
+    try:
+        json.loads(data, object_pairs_hook=see, parse_int=str)
+    except (ValueError, RecursionError):  # a first body under the one that counts was never looked into
+        names.append("body")
     if names:
         return InvalidInput("member_duplicated", "a member stands twice", path=f"$..{names[0]}")
     return InvalidInput(

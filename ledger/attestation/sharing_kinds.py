@@ -16,8 +16,8 @@ from msgspec import Meta
 from ledger.attestation.fields import Body, Code, Count, Currency, Hash, Millis, Money, Name, Reasons, SignedMoney, Text
 from ledger.limits import CONSENT_FIELDS_MAX, EXTENSION_FIELDS_MAX
 
-TenantName = Annotated[str, Meta(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9-]{0,62}$")]
-FieldName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z][A-Za-z0-9_.]*$")]
+TenantName = Annotated[str, Meta(min_length=1, max_length=63, pattern=r"^[a-z][a-z0-9-]{0,62}\Z")]
+FieldName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-z][A-Za-z0-9_.]*\Z")]
 Version = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 # -- consent ----------------------------------------------------------------------------------------------------

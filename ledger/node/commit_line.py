@@ -41,16 +41,20 @@ class Ticket:
         self._reached = [asyncio.Event() for _ in Step]
 
     async def turn(self, step: Step) -> None:
-        """Wait until the group before has reached ``step``."""
-        if self._previous is not None:
-            await self._previous._reached[step].wait()
+        """Wait until every group before has reached ``step``: also those before one that left without its turn."""
+        while (before := self._previous) is not None:
+            await before._reached[step].wait()
+            if not before._reached[Step.DONE].is_set():
+                return  # it took its own turn at this step after all before it
+            self._previous = before._previous
 
     def reach(self, step: Step) -> None:
         """This group has come so far."""
         for passed in self._reached[: step + 1]:
             passed.set()
         if step is Step.DONE:
-            self._previous = None  # or every ticket since the start would stay in memory
+            while self._previous is not None and self._previous._reached[Step.DONE].is_set():
+                self._previous = self._previous._previous  # or every ticket since the start would stay in memory
 
     def begin(self) -> None:
         """What is folded from here on rests on the groups that did not fail until now."""

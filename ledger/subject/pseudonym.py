@@ -76,8 +76,10 @@ def normalise(scheme: str, identifier: str) -> str:
         raise InvalidInput("scheme_unknown", "no such identifier scheme", path="$.scheme", expected=sorted(SCHEMES))
     if not 0 < len(identifier) <= IDENTIFIER_CHARS_MAX:
         raise InvalidInput("identifier_length", "an identifier has 1 to 256 characters", path="$.identifier")
+    if any("\ud800" <= character <= "\udfff" for character in identifier):
+        raise InvalidInput("identifier_malformed", "half of a surrogate pair", path="$.identifier")
     value = SCHEMES[scheme](identifier)
-    if not value or set(value) <= {"0", "|"}:
+    if not value.partition("|")[0].strip("0"):  # a birth date alone would make one person of all who share it
         raise InvalidInput("identifier_empty", "the identifier is blank or all zeros", path="$.identifier",
                            advice="choose another subject rule for records that name nobody")  # fmt: skip
     return value

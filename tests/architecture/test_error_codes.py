@@ -96,7 +96,8 @@ def page() -> str:
     lines = ["# Error codes", "",
              "Programs match on the code; texts may change. The kind says whose turn it is (ledger/errors.py).",
              "`fsck` rows are faults that `./tallystick fsck` reports; `catalogue_*` faults are explained in",
-             "ledger/store/audit.py.", "", "| code | kind | meaning | what to do |", "| --- | --- | --- | --- |"]  # fmt: skip
+             "ledger/store/audit.py.", "",
+             "| code | kind | meaning | what to do |", "| --- | --- | --- | --- |"]  # fmt: skip
     for code in sorted(raised):
         kind, message, advice = raised[code]
         meaning = " ".join((message or code.replace("_", " ")).replace("|", "/").split())

@@ -55,7 +55,10 @@ def test_arrows_point_downwards(file: Path) -> None:
 
 @pytest.mark.parametrize(
     "file",
-    [file for file in modules() if file.relative_to(ROOT).parts[1] in PURE or file.relative_to(ROOT).parts[0] == "crosschain"],
+    [
+        file for file in modules()
+        if file.relative_to(ROOT).parts[1] in PURE or file.relative_to(ROOT).parts[0] == "crosschain"
+    ],
     ids=lambda file: str(file.relative_to(ROOT)),
 )  # fmt: skip
 def test_pure_rooms_have_no_clock_no_randomness_and_no_door(file: Path) -> None:

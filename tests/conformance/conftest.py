@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.support.vector_counts import count_vector
+
 _SHARED = Path(os.environ.get("TALLYSTICK_SHARED") or Path(__file__).parents[2].parent / "shared")
-_met: Counter[str] = Counter()
-_seen: Counter[str] = Counter()
 
 
 class VectorSet:
@@ -22,8 +21,7 @@ class VectorSet:
 
     def check(self, case: object, met: bool) -> None:
         """Count one vector; fail with the vector itself when it is not met."""
-        _seen[self.name] += 1
-        _met[self.name] += met
+        count_vector(self.name, met=met)
         assert met, f"{self.name}: {case}"
 
 
@@ -34,11 +32,3 @@ def vectors(request: pytest.FixtureRequest) -> VectorSet:
     if not found.folder.is_dir():
         pytest.skip(f"the shared vectors are not here: {found.folder} (set TALLYSTICK_SHARED)")
     return found
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line a set."""
-    if _seen:
-        terminalreporter.section("conformance vectors")
-    for name in sorted(_seen):
-        terminalreporter.write_line(f"{name}: {_met[name]} of {_seen[name]} vectors")

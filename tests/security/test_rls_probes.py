@@ -152,7 +152,8 @@ async def test_nothing_is_truncated_or_redefined(app: Any, table: str) -> None:
     ):  # fmt: skip
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await app.execute(command)
-    for command in ("CREATE TABLE public.x (a int)", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", "SET ROLE tallystick_owner", "SET session_replication_role = replica",
+    for command in ("CREATE TABLE public.x (a int)", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+                    "SET ROLE tallystick_owner", "SET session_replication_role = replica",
                     "SET SESSION AUTHORIZATION tallystick_owner", "ALTER ROLE tallystick_app BYPASSRLS"):  # fmt: skip
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await app.execute(command)
@@ -347,7 +348,8 @@ async def test_a_planted_fault_is_found(postgres: EmbeddedPostgres, rule: str) -
             await admin.close()
 
 
-@pytest.mark.parametrize("command", ["GRANT TRUNCATE ON loan TO tallystick_app", "GRANT DELETE ON entry TO tallystick_audit",
+@pytest.mark.parametrize("command", ["GRANT TRUNCATE ON loan TO tallystick_app",
+                                     "GRANT DELETE ON entry TO tallystick_audit",
                                      "GRANT UPDATE (origin) ON head TO tallystick_app"])  # fmt: skip
 async def test_any_way_to_change_the_log_is_found(postgres: EmbeddedPostgres, command: str) -> None:
     async with fresh_database(postgres) as scratch:

@@ -41,6 +41,7 @@ def random_life(random: Random, steps: int) -> tuple[list[Attestation], LoanStat
 
 def random_body(random: Random, kind: str, on: date, remaining: int | None) -> Body:
     """A body of ``kind`` whose optional members are there or not at random."""
+
     def perhaps(value: Any) -> Any:
         return random.choice((None, value))
 

@@ -81,9 +81,7 @@ async def test_own_attestations_come_out_byte_for_byte_in_log_order_page_by_page
     assert pages == 3
 
 
-async def test_a_page_also_ends_where_its_bytes_do(
-    application: Application, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_page_also_ends_where_its_bytes_do(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     cedar = await enrol_signer(application, "cedar")
     batch = [*cedar.new_loan(), *cedar.new_loan()]
     await application.node.publisher.publish(cedar.name, *cedar.batch(batch))

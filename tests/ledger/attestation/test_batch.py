@@ -165,6 +165,7 @@ CANONICAL = msgspec.json.encode(statement())
         pytest.param(CANONICAL.replace(b'"count":3,', b""), id="missing member"),
         pytest.param(CANONICAL.replace(b"acacia", b"Acacia"), id="no tenant's name"),
         pytest.param(CANONICAL.replace(b"acacia", b"\\u0061cacia"), id="escaped ASCII"),
+        pytest.param(CANONICAL.replace(b"acacia", b"acacia\\n"), id="line feed after the tenant's name"),
         pytest.param(CANONICAL.replace(b"acacia", b"ac\xff"), id="invalid UTF-8"),
         pytest.param(CANONICAL.replace(str(ID).encode(), str(ID).upper().encode()), id="upper-case UUID"),
         pytest.param(CANONICAL.replace(b'"time":17', b'"time":-17'), id="negative time"),

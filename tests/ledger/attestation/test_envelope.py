@@ -456,3 +456,25 @@ def test_flipped_bytes_are_refused_or_leave_another_canonical_attestation() -> N
 def test_whatever_is_composed_is_canonical(text: str, amount: int) -> None:
     must_hold(compose(envelope_fields("repayment"), Repayment(amount=amount, channel=text[:32], currency="KES")))
     must_hold(compose(envelope_fields("statement"), Statement(text=text)))
+
+
+@pytest.mark.parametrize(
+    "bomb", [b"[" * 7_000, b"[" * 7_000 + b"]" * 7_000, b'{"a":' * 2_500, b'{"a":' * 2_000 + b"1" + b"}" * 2_000]
+)
+def test_a_nesting_bomb_is_refused_wherever_it_stands(bomb: bytes) -> None:
+    start, end = LINE[: LINE.index(b'"body":') + 7], LINE[LINE.index(b',"effectiveDate"') :]
+    assert refusal(start + bomb + end)[0] in ("json_malformed", "type_wrong")
+    assert refusal(spoiled(b'"channel":"mobile"', b'"channel":' + bomb))[0] in ("json_malformed", "type_wrong")
+    assert refusal(spoiled(b'"id":', b'"hello":' + bomb + b',"id":')) == ("field_unknown", "$")
+    assert refusal(spoiled(b'"body":', b'"body":' + bomb + b',"body":'))[0] in ("json_malformed", "member_duplicated")
+
+
+@pytest.mark.parametrize("first", [b'{"x":"\xff"}', b'{"\xff":1}', b"9" * 5_000, b"1e999", b"[" * 900 + b"]" * 900])
+def test_a_first_body_that_no_reader_keeps_is_a_member_twice(first: bytes) -> None:
+    assert refusal(spoiled(b'"body":', b'"body":' + first + b',"body":')) == ("member_duplicated", "$..body")
+
+
+def test_a_name_in_an_open_map_is_refused_at_the_map() -> None:
+    line = compose(envelope_fields("extension"), Extension(fields={"a": "1"}, namespace="m", version=1)).data
+    for name in ('"\u00e9"', '"A"', '"a\\n"', '""'):
+        assert refusal(spoiled('"a"', name, line))[1] == "$.body.fields"

@@ -26,7 +26,7 @@ async def test_the_head_is_published_on_the_way_out_in_the_store_and_beside_it(
     note = (tmp_path / FILE_NAME).read_bytes()
     assert open_checkpoint(note, [SIGNER.verifier], origin=ORIGIN).checkpoint.size == 3
     assert await rows_of(database, "SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1") == [(note,)]
-    assert os.listdir(tmp_path) == [FILE_NAME]
+    assert os.listdir(tmp_path) == [FILE_NAME]  # noqa: PTH208
     async with running_node(database, home=tmp_path) as node:
         assert node.log.frozen == ""
 

@@ -189,3 +189,31 @@ async def test_tickets_are_let_go_once_they_are_through() -> None:
     del ticket
     gc.collect()
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_a_group_that_leaves_without_its_turn_lets_nobody_overtake_those_before_it(committed: bool) -> None:
+    line = CommitLine()
+    first, empty, third = line.join(), line.join(), line.join()
+    line.leave(empty, committed=committed)
+    waiting = asyncio.create_task(third.turn(Step.DONE))
+    await settle()
+    assert not waiting.done()
+    first.reach(Step.WRITTEN)
+    await settle()
+    assert not waiting.done()
+    line.leave(first, committed=True)
+    await asyncio.wait_for(waiting, 1)
+
+
+async def test_tickets_that_end_in_the_reverse_order_are_let_go_too() -> None:
+    line, seen = CommitLine(), weakref.WeakSet[Ticket]()
+    for _ in range(50):
+        some = [line.join() for _ in range(10)]
+        seen.update(some)
+        for ticket in reversed(some):
+            line.leave(ticket, committed=True)
+    del some, ticket
+    line.leave(line.join(), committed=True)
+    gc.collect()
+    assert len(seen) == 0

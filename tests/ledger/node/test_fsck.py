@@ -52,7 +52,10 @@ FLIPS = {
     "bigint": ("{0} # 1", "{0} # 1099511627776"),
     "integer": ("{0} # 1", "{0} # 65536"),
     "smallint": ("{0} # 1", "{0} # 2048"),
-    "uuid": ("set_byte(uuid_send({0}), 2, get_byte(uuid_send({0}), 2) # 8)", "set_byte(uuid_send({0}), 15, get_byte(uuid_send({0}), 15) # 1)"),
+    "uuid": (
+        "set_byte(uuid_send({0}), 2, get_byte(uuid_send({0}), 2) # 8)",
+        "set_byte(uuid_send({0}), 15, get_byte(uuid_send({0}), 15) # 1)",
+    ),
     "text": ("chr(ascii({0}) # 1) || substr({0}, 2)", "left({0}, -1) || chr(ascii(right({0}, 1)) # 1)"),
 }  # fmt: skip
 WEAK = {("entry.committed_at", 0), ("head.committed_at", -1), ("loan.version", 0)}

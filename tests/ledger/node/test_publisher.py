@@ -207,7 +207,11 @@ async def test_a_caller_that_goes_away_cancels_nothing(node: Node, acacia: Lende
 @pytest.mark.parametrize(
     ("spoil", "kind", "code"),
     [
-        (lambda token, body: (token[:-40] + token[-40:-20].swapcase() + token[-20:], body), Untrusted, "signature_invalid"),
+        (
+            lambda token, body: (token[:-40] + token[-40:-20].swapcase() + token[-20:], body),
+            Untrusted,
+            "signature_invalid",
+        ),
         (lambda token, body: (token, body[:-1]), InvalidInput, "body_unterminated"),
         (lambda token, body: (token, body + body.splitlines(keepends=True)[0]), InvalidInput, "count_differs"),
         (lambda token, body: (token, body.replace(b'"KES"', b'"UGX"')), Untrusted, "root_differs"),

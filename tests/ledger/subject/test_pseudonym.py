@@ -109,3 +109,12 @@ def test_no_error_holds_the_identifier() -> None:
         with pytest.raises(InvalidInput) as caught:
             PSEUDONYMS.subject(scheme, identifier)
         assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("identifier", ["|1990-01-01", "000|1990-01-01", " - |1990-01-01"])
+def test_a_birth_date_alone_names_nobody(identifier: str) -> None:
+    assert fault("national-id-birth-date", identifier) == ("identifier_empty", "$.identifier")
+
+
+def test_half_a_surrogate_pair_is_no_identifier() -> None:
+    assert fault("national-id", "12\ud8003") == ("identifier_malformed", "$.identifier")

@@ -34,7 +34,12 @@ def test_any_flipped_bit_keeps_it_closed(place: int) -> None:
 
 @pytest.mark.parametrize(
     ("key", "sealed", "row"),
-    [(common_key(MASTER), SEALED, b"c" * 32), (KEY, SEALED, b"d" * 32), (KEY, SEALED[:20], b"c" * 32), (KEY, b"", b"c" * 32)],
+    [
+        (common_key(MASTER), SEALED, b"c" * 32),
+        (KEY, SEALED, b"d" * 32),
+        (KEY, SEALED[:20], b"c" * 32),
+        (KEY, b"", b"c" * 32),
+    ],
     ids=["key", "row", "cut", "empty"],
 )
 def test_another_key_another_row_or_less_of_it_stays_closed(key: DataKey, sealed: bytes, row: bytes) -> None:

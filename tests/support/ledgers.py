@@ -45,18 +45,74 @@ class TestDatabase:
 
 @asynccontextmanager
 async def fresh_database(postgres: EmbeddedPostgres) -> AsyncIterator[TestDatabase]:
-    """A migrated database that is dropped afterwards."""
-    name = f"test_{os.urandom(6).hex()}"
+    """A migrated database that nobody used: an emptied one where that can be had (making one takes a quarter of a
+    second), else a new one. One whose catalogue a test changed is dropped."""
     server = await asyncpg.connect(postgres.admin_dsn())
+    idle = _IDLE.setdefault(postgres.folder, [])
+    name = idle.pop() if idle else await _make(postgres, server)
+    app, audit = KEYRING.app_password.hex(), KEYRING.audit_password.hex()
+    try:
+        yield TestDatabase(_admin_dsn(postgres, name), postgres.dsn(APP, app, name), postgres.dsn(AUDIT, audit, name))
+    finally:
+        if await _emptied(postgres, server, name):
+            idle.append(name)
+        else:
+            await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await server.close()
+
+
+_IDLE: dict[Path, list[str]] = {}
+_AS_MADE: dict[Path, str] = {}
+_CATALOGUE = """
+SELECT md5(string_agg(line, ',' ORDER BY line)) FROM (
+    SELECT concat('class', relname, relkind, relowner, relrowsecurity, relforcerowsecurity, relacl) FROM pg_class
+     WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT concat('column', attrelid::regclass, attname, attacl) FROM pg_attribute
+     WHERE attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+    UNION ALL SELECT concat('constraint', conname, conrelid::regclass) FROM pg_constraint
+    UNION ALL SELECT concat('policy', polname, polrelid::regclass, pg_get_expr(polqual, polrelid)) FROM pg_policy
+    UNION ALL SELECT concat('trigger', tgname, tgrelid::regclass) FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL SELECT concat('function', proname, prosrc, prosecdef, proacl) FROM pg_proc
+     WHERE pronamespace = 'public'::regnamespace) AS whole(line)
+"""
+_EMPTY = """
+SET session_replication_role = replica;
+DELETE FROM head; DELETE FROM tile; DELETE FROM checkpoint; DELETE FROM entry; DELETE FROM attestation;
+DELETE FROM loan; DELETE FROM consent; DELETE FROM subject_salt; DELETE FROM idempotency; DELETE FROM token_issuer;
+DELETE FROM managed_key; DELETE FROM signing_key; DELETE FROM tenant
+"""
+
+
+def _admin_dsn(postgres: EmbeddedPostgres, name: str) -> str:
+    return postgres.admin_dsn().replace("/postgres?", f"/{name}?")
+
+
+async def _make(postgres: EmbeddedPostgres, server: Any) -> str:
+    name = f"test_{os.urandom(6).hex()}"
     await server.execute(f"CREATE DATABASE {name}")
     app, audit = KEYRING.app_password.hex(), KEYRING.audit_password.hex()
-    admin_dsn = postgres.admin_dsn().replace("/postgres?", f"/{name}?")
+    await migrate(_admin_dsn(postgres, name), app_password=app, audit_password=audit)
+    if postgres.folder not in _AS_MADE:
+        connection = await asyncpg.connect(_admin_dsn(postgres, name))
+        _AS_MADE[postgres.folder] = await connection.fetchval(_CATALOGUE)
+        await connection.close()
+    return name
+
+
+async def _emptied(postgres: EmbeddedPostgres, server: Any, name: str) -> bool:
+    """Whether the database is as it was made, and empty now."""
+    await server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
     try:
-        await migrate(admin_dsn, app_password=app, audit_password=audit)
-        yield TestDatabase(admin_dsn, postgres.dsn(APP, app, name), postgres.dsn(AUDIT, audit, name))
-    finally:
-        await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        await server.close()
+        connection = await asyncpg.connect(_admin_dsn(postgres, name))
+        try:
+            as_made: bool = await connection.fetchval(_CATALOGUE) == _AS_MADE[postgres.folder]
+            if as_made:
+                await connection.execute(_EMPTY)
+            return as_made
+        finally:
+            await connection.close()
+    except (asyncpg.PostgresError, OSError):
+        return False
 
 
 @asynccontextmanager

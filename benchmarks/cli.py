@@ -46,13 +46,14 @@ def _show(title: str, figures: dict[str, Any], as_json: bool) -> None:
 
 @bench.command("publish")
 @click.option("--stored", default="10000,1000000", show_default=True, help="Sizes of the ledger to measure at.")
+@click.option("--large-book", default=40_000, show_default=True, help="Loans of a last measurement; 0: without it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def publish(stored: str, as_json: bool) -> None:
+def publish(stored: str, large_book: int, as_json: bool) -> None:
     """Signed batches over HTTP against the floor (COPY and one UPDATE), interleaved."""
     from benchmarks.publish import measure
 
     stages = [int(part) for part in stored.split(",")]
-    _show("Publishing", _run(measure(stages, _say)), as_json)
+    _show("Publishing", _run(measure(stages, large_book, _say)), as_json)
 
 
 @bench.command("view")

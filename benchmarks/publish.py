@@ -4,6 +4,8 @@ What is measured at each size of the ledger, rounds of ours and of the floor in 
 - ``attestations_per_s``: batches of 1,000 repayments on loans chosen at random, posted by several connections to a
   server in its own process; an answer counts when it came, after COMMIT, with its proof.
 - ``floor_per_s``: see floor.py; one connection, one batch after another.
+- ``growth``: the cost of an attestation at the last size over that at the first, with the same book of loans; and
+  ``large_book``: everything once more with ten times the loans, whose rows lie ten times as far apart.
 - ``one``: a batch of one over one connection, request to answer, against a bare durable INSERT; and the same with
   several connections at once, where group commit works, as elapsed time a batch.
 """
@@ -28,11 +30,8 @@ ROUNDS = 7
 BATCHES_A_ROUND = 24
 ONES = 300
 ONES_IN_A_ROW = 50
-LOANS_PER_STORED = 1 / 25
-"""One loan for 25 attestations: two years of monthly events."""
-
-LOANS_MIN = 4_000
-"""Loans at least, so that a batch names each once."""
+LOANS = 4_000
+"""Loans of the book while the ledger grows, so that ``growth`` is the ledger's alone."""
 
 Say = Callable[[str], None]
 
@@ -70,10 +69,10 @@ class Publishing:
         await asyncio.gather(*(work(connection) for connection in self._connections[:connections]))
         return time.perf_counter() - began
 
-    async def fill(self, target: int, say: Say) -> None:
-        """Publish until ``target`` attestations are stored, a loan for every 25 of them."""
-        while self.stored < target:
-            wanted = max(LOANS_MIN, int(target * LOANS_PER_STORED)) - len(self.workload.accounts)
+    async def fill(self, target: int, loans: int, say: Say) -> None:
+        """Publish until there are ``loans`` loans and ``target`` attestations are stored."""
+        while self.stored < target or len(self.workload.accounts) < loans:
+            wanted = loans - len(self.workload.accounts)
             batches: list[SignedBatch] = []
             if wanted > 0:
                 batches = self.workload.new_loans(min(wanted, 4 * BATCH))
@@ -84,8 +83,8 @@ class Publishing:
             say(f"{self.stored:,} of {target:,} stored")
 
 
-async def measure(stages: list[int], say: Say) -> dict[str, Any]:
-    """Fill the ledger to each stage and measure there."""
+async def measure(stages: list[int], large_book: int, say: Say) -> dict[str, Any]:
+    """Fill the ledger to each stage and measure there; then once more with a book of ``large_book`` loans (0: not)."""
     async with running_server() as server:
         workload = Workload(LENDER, ORIGIN)
         await server.enrol(LENDER, "LENDER", workload.key.public_jwk())
@@ -93,10 +92,15 @@ async def measure(stages: list[int], say: Say) -> dict[str, Any]:
         await publishing.connect()
         floor, found = Floor(server.admin, LENDER), []
         for stage in stages:
-            await publishing.fill(stage, say)
+            await publishing.fill(stage, LOANS, say)
             await floor.fill()
             found.append(await _stage(publishing, floor, say))
-        return _summary(found, server)
+        figures = _summary(found, server)
+        if large_book:
+            await publishing.fill(0, large_book, say)
+            await floor.fill()
+            figures["large_book"] = await _stage(publishing, floor, say)
+        return figures
 
 
 async def _stage(publishing: Publishing, floor: Floor, say: Say) -> dict[str, Any]:
@@ -113,7 +117,8 @@ async def _stage(publishing: Publishing, floor: Floor, say: Say) -> dict[str, An
         say(f"round {number + 1}: ours {1 / ours[-1]:,.0f}/s, floor {1 / theirs[-1]:,.0f}/s")
     one, bare, many = await _ones(publishing, floor)
     return {
-        "stored": stored, "attestations_per_s": round(1 / median(ours)), "floor_per_s": round(1 / median(theirs)),
+        "stored": stored,
+        "loans": len(workload.accounts), "attestations_per_s": round(1 / median(ours)), "floor_per_s": round(1 / median(theirs)),
         "ratio": round(median(f / o for f, o in zip(theirs, ours, strict=True)), 3),
         "cost_us": round(median(ours) * 1e6, 2), "floor_cost_us": round(median(theirs) * 1e6, 2),
         "one_ms": round(one * 1e3, 3), "bare_insert_ms": round(bare * 1e3, 3), "one_ratio": round(one / bare, 2),

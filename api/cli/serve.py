@@ -50,8 +50,8 @@ CONNECTIONS_MAX: Final = 1_024
 IDLE_S: Final = 75
 """How long an idle connection is kept: longer than the usual 60 s of a proxy in front."""
 
-YOUNG_OBJECTS_MAX: Final = 500_000
-"""New containers between two looks for cycles: some tens of large batches. Should all of them be garbage, 50 MB."""
+COLLECT_EVERY_S: Final = 30
+"""Seconds between two looks for cyclic garbage: a few megabytes gather meanwhile, and a look takes some milliseconds."""
 
 DRAIN_S: Final = 20
 """How long requests under way may take after a signal."""
@@ -202,10 +202,16 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _tune_collector() -> None:
     """What was imported is never garbage, and a batch makes tens of thousands of objects that reference counts free:
-    collecting after every 700 of them, as by default, takes a quarter of a publisher's time (``bench publish``)."""
+    looking for cycles after every 700 of them, as by default, takes a quarter of a publisher's time (``bench publish``)."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS_MAX, 20, 50)
+    gc.disable()
+
+
+async def _collect_now_and_then() -> None:
+    while True:
+        await asyncio.sleep(COLLECT_EVERY_S)
+        gc.collect()
 
 
 async def _serve(settings: Settings, dev_issuer: bool, as_json: bool) -> None:
@@ -216,10 +222,12 @@ async def _serve(settings: Settings, dev_issuer: bool, as_json: bool) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, lambda: (asked.set(), served.stop()))
         _tune_collector()
+        collecting = asyncio.create_task(_collect_now_and_then())
         _announce(served, as_json, known=await _anybody_known(served))
         waiting = asyncio.create_task(asked.wait())
         await asyncio.wait([waiting, served.stopped], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
+        collecting.cancel()
     click.echo("stopped", err=True)
 
 

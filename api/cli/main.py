@@ -63,12 +63,12 @@ class LazyGroup(click.Group):
 IMPORT = LazyGroup(
     "import",
     {"metro2": Lazy("api.cli.exchange:import_metro2", "A Metro 2 file becomes signed attestations.")},
-    "Bring records in.\n\n\b\nExamples:\n  tallystick import metro2 FILE --as-of 2026-03-31",
+    "Bring records in.\n\n\b\nExamples:\n  tallystick import metro2 FILE --as-of 2026-03-31 --credentials acacia.json",
 )
 EXPORT = LazyGroup(
     "export",
     {"metro2": Lazy("api.cli.exchange:export_metro2", "Attestations become a Metro 2 file.")},
-    "Write records out.\n\n\b\nExamples:\n  tallystick export metro2 FILE",
+    "Write records out.\n\n\b\nExamples:\n  tallystick export metro2 --credentials acacia.json --out FILE",
 )
 COMMANDS: dict[str, Lazy] = {
     "demo": Lazy("api.cli.demo:demo", "The whole story on an embedded database, checked line by line."),

@@ -51,15 +51,6 @@ async def read_head(connection: Connection) -> Head | None:
     return None if row is None else Head(**row)
 
 
-_LOCK_HEAD = _READ_HEAD + " FOR UPDATE"
-
-
-async def lock_head(connection: Connection) -> Head | None:
-    """The head, locked until the transaction ends: nobody commits meanwhile."""
-    row = await connection.fetchrow(_LOCK_HEAD, LOG_ID)
-    return None if row is None else Head(**row)
-
-
 _CREATE_HEAD = """
 INSERT INTO head (log_id, origin, size, root, frontier, committed_at) VALUES ($1, $2, 0, $3, '', $4)
 ON CONFLICT DO NOTHING
@@ -181,14 +172,6 @@ _LAST_CHECKPOINT = "SELECT note FROM checkpoint WHERE log_id = $1 ORDER BY size 
 async def last_checkpoint(connection: Connection) -> bytes | None:
     """The newest checkpoint that was published."""
     return await connection.fetchval(_LAST_CHECKPOINT, LOG_ID)  # type: ignore[no-any-return]
-
-
-_CHECKPOINTS = "SELECT note FROM checkpoint WHERE log_id = $1 AND size > $2 ORDER BY size LIMIT $3"
-
-
-async def read_checkpoints(connection: Connection, after_size: int, limit: int) -> list[bytes]:
-    """Published checkpoints of a size above ``after_size``, smallest first."""
-    return [row["note"] for row in await connection.fetch(_CHECKPOINTS, LOG_ID, after_size, limit)]
 
 
 _ACKNOWLEDGE = "SELECT pg_logical_emit_message(true, 'tallystick.ack', '')"

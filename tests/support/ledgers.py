@@ -44,12 +44,12 @@ class TestDatabase:
 
 
 @asynccontextmanager
-async def fresh_database(postgres: EmbeddedPostgres) -> AsyncIterator[TestDatabase]:
+async def fresh_database(postgres: EmbeddedPostgres, *, new: bool = False) -> AsyncIterator[TestDatabase]:
     """A migrated database that nobody used: an emptied one where that can be had (making one takes a quarter of a
-    second), else a new one. One whose catalogue a test changed is dropped."""
+    second), else, or when ``new`` is asked for, a new one. One whose catalogue a test changed is dropped."""
     server = await asyncpg.connect(postgres.admin_dsn())
     idle = _IDLE.setdefault(postgres.folder, [])
-    name = idle.pop() if idle else await _make(postgres, server)
+    name = idle.pop() if idle and not new else await _make(postgres, server)
     app, audit = KEYRING.app_password.hex(), KEYRING.audit_password.hex()
     try:
         yield TestDatabase(_admin_dsn(postgres, name), postgres.dsn(APP, app, name), postgres.dsn(AUDIT, audit, name))

@@ -131,7 +131,7 @@ async def test_every_flipped_bit_that_something_signed_speaks_of_is_found(
 ) -> None:
     missed: list[str] = []
     tried = 0
-    async with fresh_database(postgres) as database:
+    async with fresh_database(postgres, new=True) as database:
         async with furnished(database, size=size):
             pass
         await ensure_sound(database)
@@ -178,7 +178,7 @@ async def self_restoring(admin: Any, database: TestDatabase, table: str, column:
 
 
 async def test_every_column_is_either_flipped_or_named_with_the_reason(postgres: EmbeddedPostgres) -> None:
-    async with fresh_database(postgres) as database:
+    async with fresh_database(postgres, new=True) as database:
         admin = await asyncpg.connect(database.admin_dsn)
         columns = {f"{table}.{column}": kind for table, column, kind in await columns_of(admin)}
         await admin.close()
@@ -246,7 +246,7 @@ async def furnished_copy(postgres: EmbeddedPostgres, template: dict[str, Any]) -
     server = await asyncpg.connect(postgres.admin_dsn())
     try:
         if not template:
-            async with fresh_database(postgres) as first:
+            async with fresh_database(postgres, new=True) as first:
                 async with furnished(first):
                     pass
                 source = first.admin_dsn.split("/")[3].split("?")[0]
@@ -290,7 +290,7 @@ async def test_a_furnished_ledger_is_sound_and_the_report_says_what_was_checked(
 async def test_a_checkpoint_beside_the_database_that_is_ahead_or_forged_is_a_fault(
     postgres: EmbeddedPostgres, tmp_path: Path
 ) -> None:
-    async with fresh_database(postgres) as database:
+    async with fresh_database(postgres, new=True) as database:
         async with running_node(database, home=tmp_path) as node:
             acacia = await Lender("acacia").enrol(node)
             await node.publisher.publish(acacia.name, *acacia.batch(acacia.new_loan()))

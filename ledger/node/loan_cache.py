@@ -3,8 +3,9 @@
 Rules
 - A cached loan may be stale, never wrong: it is written back under the version it was read at, and another process's
   change makes the write fail, whereupon everything is dropped and read again.
-- A refusal that rests on cached loans is not given: the loans are dropped and read from the store first.
-- What a commit changed enters after COMMIT succeeded. When the epoch moves (an erasure deletes rows) all is dropped.
+- A refusal that rests on cached loans is not given: everything is dropped and read from the store first.
+- What a group changes enters when it is folded, before its COMMIT, for the group behind it in line. A group that fails
+  drops everything, and those behind it find out before they write (commit_line.py). So does an epoch that moves.
 """
 
 from __future__ import annotations
@@ -67,16 +68,8 @@ class LoanCache:
                 found[key] = loan
         return found, missing
 
-    def drop(self, keys: Iterable[LoanKey]) -> bool:
-        """Drop these; True when one of them was here."""
-        known = [key for key in keys if key in self._recent or key in self._older]
-        for key in known:
-            self._recent.pop(key, None)
-            self._older.pop(key, None)
-        return bool(known)
-
     def put(self, loans: dict[LoanKey, CachedLoan]) -> None:
-        """Keep loans as they are committed now."""
+        """Keep loans as the group that changed them will commit them."""
         if len(self._recent) + len(loans) > LOANS_CACHED_MAX // 2:
             self._older, self._recent = self._recent, {}
         self._recent.update(loans)

@@ -15,7 +15,7 @@ CREATE TABLE entry (
     UNIQUE (log_id, tenant, batch_id),
     UNIQUE (log_id, tenant, leaf_hash)
 );
-COMMENT ON COLUMN entry.stored_digest IS 'SHA-256 over the batch''s sealed attestations in order: a flipped bit shows even after erasure.';
+COMMENT ON COLUMN entry.stored_digest IS 'SHA-256 over sealed bytes, subject, id and kind of the batch''s rows in order: a flipped bit shows even after erasure.';
 ALTER TABLE entry ENABLE ROW LEVEL SECURITY;
 ALTER TABLE entry FORCE ROW LEVEL SECURITY;
 CREATE POLICY entry_read ON entry FOR SELECT USING (true);

@@ -78,16 +78,6 @@ def test_it_stays_within_its_bound(small: LoanCache) -> None:
         assert len(known(small, *range(100))) <= 8
 
 
-def test_dropping_says_whether_one_was_there_and_takes_both_halves(small: LoanCache) -> None:
-    small.put({key(1): loan(1), key(2): loan()})
-    small.put({key(number): loan() for number in (3, 4, 5)})
-    small.put({key(1): loan(2)})
-    assert small.drop([key(9)]) is False
-    assert small.drop([key(9), key(1)]) is True
-    assert known(small, 1, 2, 3, 4, 5) == [2, 3, 4, 5]
-    assert small.drop([key(1)]) is False
-
-
 def test_forgetting_drops_everything(small: LoanCache) -> None:
     small.put({key(1): loan()})
     small.put({key(number): loan() for number in (2, 3, 4, 5)})

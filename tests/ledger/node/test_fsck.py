@@ -250,10 +250,11 @@ async def furnished_copy(postgres: EmbeddedPostgres, template: dict[str, Any]) -
                 async with furnished(first):
                     pass
                 source = first.admin_dsn.split("/")[3].split("?")[0]
-                await server.execute(f"CREATE DATABASE furnished TEMPLATE {source}")
-            template["source"] = source
+                whole = f"furnished_{SOURCES.random(6).hex()}"  # a worker may come back to this module
+                await server.execute(f"CREATE DATABASE {whole} TEMPLATE {source}")
+            template["name"] = whole
         name = f"copy_{SOURCES.random(6).hex()}"
-        await server.execute(f"CREATE DATABASE {name} TEMPLATE furnished")
+        await server.execute(f"CREATE DATABASE {name} TEMPLATE {template['name']}")
         await server.execute(f"GRANT CONNECT ON DATABASE {name} TO tallystick_app, tallystick_audit")
         dsns = await dsns_of(postgres, name)
         try:

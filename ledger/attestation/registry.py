@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final, Literal
 
 import msgspec
 
+from ledger.attestation import contract_kinds as contracting
 from ledger.attestation import credit_kinds as credit
 from ledger.attestation import sharing_kinds as sharing
 from ledger.attestation.fields import Body
@@ -25,10 +27,10 @@ Publisher = Literal["lender", "deployment"]
 About = Literal["account", "subject", "nothing"]
 Kind = Literal[
     "access", "agreement", "alt_data", "application", "charge", "charge_off", "closure", "collateral", "consent",
-    "correction", "cure", "decision", "default", "deletion", "delinquency", "disbursement", "dispute", "enquiry",
-    "erasure", "extension", "guarantee", "identity_link", "insolvency", "key", "notice", "pause", "recovery",
-    "repayment", "restructure", "resume", "reversal", "schedule", "score", "statement", "status_snapshot", "transfer",
-    "waiver",
+    "contract", "correction", "cure", "decision", "default", "deletion", "delinquency", "disbursement", "dispute",
+    "effect", "enquiry", "erasure", "extension", "guarantee", "identity_link", "insolvency", "key", "notice", "pause",
+    "recovery", "repayment", "restructure", "resume", "reversal", "schedule", "score", "statement", "status_snapshot",
+    "tick", "transfer", "waiver",
 ]  # fmt: skip
 """The name of a kind, as it stands in an envelope."""
 
@@ -90,6 +92,13 @@ def _score(body: sharing.Score, refs: int) -> None:
         raise InvalidInput("score_range", "the score is outside its scale", path="$.body.value")
 
 
+def _contract(body: contracting.Contract, refs: int) -> None:
+    if body.document is not None and sha256(body.document).digest() != body.contract:
+        raise InvalidInput("contract_mismatch", "the document has another hash", path="$.body.contract")
+    if (body.step in ("accepted", "declined")) != (body.effect is not None):
+        raise InvalidInput("field_missing", "an answer, and nothing else, names its proposal", path="$.body.effect")
+
+
 Rule = Callable[[Any, int], None]
 
 
@@ -115,6 +124,7 @@ SPECS: Final[dict[str, Spec]] = {
     "closure": Spec(credit.Closure),
     "collateral": Spec(credit.Collateral),
     "consent": Spec(sharing.Consent, "subject", "deployment", _consent, disclosed=False),
+    "contract": Spec(contracting.Contract, "subject", "deployment", _contract, disclosed=False),
     "correction": Spec(sharing.Correction, rule=_needs_reference),
     "cure": Spec(credit.Cure),
     "decision": Spec(credit.Decision, rule=_decision),
@@ -123,6 +133,7 @@ SPECS: Final[dict[str, Spec]] = {
     "delinquency": Spec(credit.Delinquency),
     "disbursement": Spec(credit.Disbursement),
     "dispute": Spec(sharing.Dispute),
+    "effect": Spec(contracting.Effect, "subject", "deployment", disclosed=False),
     "enquiry": Spec(credit.Enquiry, "subject"),
     "erasure": Spec(sharing.Erasure, "nothing", "deployment", disclosed=False),
     "extension": Spec(sharing.Extension, disclosed=False),
@@ -141,6 +152,7 @@ SPECS: Final[dict[str, Spec]] = {
     "score": Spec(sharing.Score, "subject", rule=_score),
     "statement": Spec(sharing.Statement, "subject", rule=_statement),
     "status_snapshot": Spec(credit.StatusSnapshot),
+    "tick": Spec(contracting.Tick, "nothing", "deployment", disclosed=False),
     "transfer": Spec(credit.Transfer),
     "waiver": Spec(credit.Waiver),
 }
@@ -168,7 +180,7 @@ def _require_canonical_order(structure: type[msgspec.Struct]) -> None:
 
 def every_structure() -> list[type[msgspec.Struct]]:
     """Every structure that can stand in an attestation's body, nested ones included."""
-    modules = (credit, sharing)
+    modules = (credit, contracting, sharing)
     return [
         value
         for module in modules

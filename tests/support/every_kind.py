@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import date
+from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
+from ledger.attestation import contract_kinds as contracting
 from ledger.attestation import credit_kinds as credit
 from ledger.attestation import sharing_kinds as sharing
 from ledger.attestation.fields import Body
@@ -55,6 +57,10 @@ BODIES: Final[dict[str, Body]] = {
         artefact=ARTEFACT, capture=sharing.Capture(at=NOW, authenticator="otp", channel="app"), consent=ID,
         signature="a.b.c", signed_by="borrower", signer_key=HASH, step="granted", version=2,
     ),
+    "contract": contracting.Contract(
+        account=HASH, contract=sha256(b"{}").digest(), document=b"{}", effect=HASH, lender="acacia", party="guarantor",
+        reason="sold", signature="a.b.c", signer_key=HASH, step="accepted",
+    ),
     "correction": sharing.Correction(
         cause="error", changes=(sharing.ChangedField(name="balance", new_hash=HASH, old_hash=HASH),), dispute=ID
     ),
@@ -70,6 +76,11 @@ BODIES: Final[dict[str, Body]] = {
     ),
     "disbursement": credit.Disbursement(amount=1, currency="KES", tranche=1),
     "dispute": sharing.Dispute(claim="not mine", compliance_code="XB", state="opened", text_hash=HASH),
+    "effect": contracting.Effect(
+        account=HASH, after=1, arguments={"amount": -5, "reason": "late"},
+        cause=contracting.Cause(batch=ID, commitment=HASH, index=7, position=3), contract=HASH, effect="penalty.apply",
+        engine="cel-expr-python/0.1.3", id=HASH, inputs=HASH, lender="acacia", n=2, rule="late-fee", scope=4,
+    ),
     "enquiry": credit.Enquiry(consent=ID, depth="hard", purpose="103", view_hash=HASH),
     "erasure": sharing.Erasure(attestations=12, law="KE DPA 40", request=ID),
     "extension": sharing.Extension(fields={"b": "2", "a.b": "", "a_c": "é"}, namespace="metro2", version=1),
@@ -104,6 +115,10 @@ BODIES: Final[dict[str, Body]] = {
     "statement": sharing.Statement(text="I paid \u2013 see \U0001f4c4"),
     "status_snapshot": credit.StatusSnapshot(
         balance=1, currency="KES", dpd=0, history_code="0", paid=2, past_due=3, scheduled=4, status="current"
+    ),
+    "tick": contracting.Tick(
+        calendars={"CN/2026": HASH, "KE/2026": HASH}, day=DAY,
+        declared=(contracting.Declaration(days=30, document=HASH, region="KE-47"),),
     ),
     "transfer": credit.Transfer(balance=1, buyer="B Ltd", currency="KES", new_account=HASH, seller="A Ltd"),
     "waiver": credit.Waiver(amount=1, component="principal", currency="KES", reason="goodwill"),

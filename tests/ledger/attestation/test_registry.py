@@ -29,25 +29,28 @@ def test_the_table_has_the_kinds_of_the_type_in_their_order() -> None:
 
 
 def test_no_two_kinds_share_a_structure() -> None:
-    assert len({spec.body for spec in SPECS.values()}) == len(SPECS) == 37
+    assert len({spec.body for spec in SPECS.values()}) == len(SPECS) == 40
 
 
 def test_only_the_deployment_speaks_of_consent_access_erasure_and_keys() -> None:
     by_deployment = {kind for kind, spec in SPECS.items() if spec.publisher == "deployment"}
-    assert by_deployment == {"access", "consent", "erasure", "key"}
+    assert by_deployment == {"access", "consent", "contract", "effect", "erasure", "key", "tick"}
 
 
 def test_what_a_view_never_shows() -> None:
     hidden = {kind for kind, spec in SPECS.items() if not spec.disclosed}
-    assert hidden == {"access", "consent", "erasure", "extension", "identity_link", "key"}
+    assert hidden == {
+        "access", "consent", "contract", "effect", "erasure", "extension", "identity_link", "key", "tick",
+    }  # fmt: skip
 
 
 def test_what_each_kind_is_about() -> None:
     of_subject = {kind for kind, spec in SPECS.items() if spec.about == "subject"}
     assert of_subject == {
-        "access", "alt_data", "consent", "enquiry", "identity_link", "insolvency", "notice", "score", "statement",
+        "access", "alt_data", "consent", "contract", "effect", "enquiry", "identity_link", "insolvency", "notice", "score",
+        "statement",
     }  # fmt: skip
-    assert {kind for kind, spec in SPECS.items() if spec.about == "nothing"} == {"erasure", "key"}
+    assert {kind for kind, spec in SPECS.items() if spec.about == "nothing"} == {"erasure", "key", "tick"}
 
 
 @pytest.mark.parametrize("structure", every_structure(), ids=lambda structure: structure.__name__)
@@ -89,6 +92,9 @@ ALLOCATED = msgspec.structs.replace(BODIES["repayment"].allocated, excess=0)  # 
         ("consent", {"artefact": None, "step": "requested"}, "field_missing", "$.body.artefact"),
         ("consent", {"version": 3}, "consent_mismatch", "$.body.artefact"),
         ("consent", {"consent": OTHER_ID}, "consent_mismatch", "$.body.artefact"),
+        ("contract", {"contract": bytes(32)}, "contract_mismatch", "$.body.contract"),
+        ("contract", {"effect": None}, "field_missing", "$.body.effect"),
+        ("contract", {"step": "signed"}, "field_missing", "$.body.effect"),
         ("score", {"value": 901}, "score_range", "$.body.value"),
         ("score", {"value": -(2**53)}, "score_range", "$.body.value"),
         ("statement", {"text": "word " * 101}, "statement_long", "$.body.text"),

@@ -1,0 +1,332 @@
+"""The fold: one event changes what is known of a borrower.
+
+    fold(state, event)            in log order
+    advance(state, day)           days pass; what was due and stayed unmet is missed
+
+Rules
+- **O(1) an event**, amortised: rings of fixed length, and each instalment is met once and judged once.
+- Days pass by themselves: an instalment unmet MISS_AFTER_DAYS after its due date is a miss *dated on that day*, whenever
+  the fold comes to know that the day has passed. So day ticks may come often, seldom or never: the state is the same.
+- Evergreening (domain rule 10): a new loan within 7 days of a repayment that clears 80 % or more of what an account owes
+  that was late in the last 30 days, at any lender, whichever of the two came first. A round trip: an instalment paid days
+  after a loan from another lender that was taken just before it was due.
+- What was believed stays in the means: a reversal makes an instalment unmet again, it does not unlearn a payment's lag.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Final
+
+from ledger.risk.borrower import (
+    ITEMS_MAX,
+    LOANS_MAX,
+    NEVER,
+    TRAIL_MAX,
+    Counts,
+    Event,
+    Loan,
+    Own,
+    Shared,
+    State,
+    Trace,
+)
+from ledger.risk.rings import FAST_SHIFT, FIXED_POINT, SLOW_SHIFT, add, towards
+
+MISS_AFTER_DAYS: Final = 3
+"""An instalment is missed when it is unmet so many days after it was due: 95 of 100 real payments come by then."""
+
+LAG_EARLY_MAX: Final = 30
+"""Days of a payment before its due date that the drift reckons with: who prepays a year is not thirty times earlier."""
+
+LAG_LATE_MAX: Final = 90
+"""Days of a payment after its due date that the drift reckons with: past that other rules speak."""
+
+EVERGREEN_DAYS: Final = 7
+"""New loan within so many days of a repayment that clears most of a late account."""
+
+EVERGREEN_CLEARS_BP: Final = 8_000
+"""What such a repayment clears of what the account still owed, basis points."""
+
+EVERGREEN_LATE_DAYS: Final = 30
+"""How long ago that account may have been late."""
+
+ROUND_TRIP_DAYS: Final = 5
+"""A loan taken at most so many days before an instalment elsewhere, which is then paid."""
+
+
+def fold(state: State, event: Event) -> State:
+    """Take one event in. The state given is changed and given back: whoever needs the old one keeps its bytes."""
+    shared = state.shared
+    if event.seen > shared.day:
+        advance(state, event.seen)
+    kind = event.kind
+    if kind != "tick":
+        counts = shared.by.get(event.lender)
+        if counts is None:
+            counts = shared.by[event.lender] = Counts()
+        _FOLDS[kind](state, counts, event)
+    return state
+
+
+def advance(state: State, day: int) -> None:
+    """Let days pass: what was due and stayed unmet is missed. ``advance(a); advance(b)`` is ``advance(b)``."""
+    shared = state.shared
+    if day <= shared.day:
+        return
+    shared.day = day
+    if day < shared.wake:
+        return
+    for lender, own in state.own.items():
+        for account, loan in own.loans.items():
+            _judge(shared, lender, account, loan)
+    shared.wake = min((_wakes(loan) for own in state.own.values() for loan in own.loans.values()), default=NEVER)
+
+
+def _judge(shared: Shared, lender: str, account: bytes, loan: Loan) -> None:
+    """Count the instalments of a loan whose day of judgement has come."""
+    while loan.judged < len(loan.rows) and not loan.ended:
+        on = loan.rows[loan.judged][0] + MISS_AFTER_DAYS + 1
+        if on > shared.day:
+            return
+        loan.judged += 1
+        if loan.judged > loan.met:
+            loan.missed += 1
+            loan.late = max(loan.late, on)
+            _miss(shared, lender, account, on)
+
+
+def _wakes(loan: Loan) -> int:
+    if loan.ended or loan.judged >= len(loan.rows):
+        return NEVER
+    return loan.rows[loan.judged][0] + MISS_AFTER_DAYS + 1
+
+
+def _miss(shared: Shared, lender: str, account: bytes, day: int) -> None:
+    for counts in (shared.total, shared.by[lender]):
+        add(counts.misses, seen=day, day=day)  # whenever it is found out: the ring is the same
+        counts.missed += 1
+        counts.last_miss = max(counts.last_miss, day)
+        counts.first_miss = min(counts.first_miss or day, day)
+    _note(shared, Trace("miss", day, lender, account, -1, 0))
+
+
+def _note(shared: Shared, trace: Trace) -> None:
+    """Keep a possible cause; in the order of its day, so that a miss stands where it stood whenever it was found."""
+    trail = shared.trail
+    at = len(trail)
+    while at and trail[at - 1].day > trace.day:
+        at -= 1
+    trail.insert(at, trace)
+    if len(trail) > TRAIL_MAX:
+        del trail[0]
+
+
+def _cause(shared: Shared, event: Event) -> None:
+    _note(shared, Trace(event.kind, event.day, event.lender, event.account, event.index, event.position))
+
+
+def _loan(state: State, event: Event) -> Loan:
+    own = state.own.get(event.lender)
+    if own is None:
+        own = state.own[event.lender] = Own()
+    loan = own.loans.get(event.account)
+    if loan is None:
+        if len(own.loans) >= LOANS_MAX:
+            del own.loans[next((key for key, old in own.loans.items() if old.ended), next(iter(own.loans)))]
+        loan = own.loans[event.account] = Loan()
+    return loan
+
+
+def _known(state: State, event: Event) -> Loan | None:
+    own = state.own.get(event.lender)
+    return None if own is None else own.loans.get(event.account)
+
+
+def _enquiry(state: State, counts: Counts, event: Event) -> None:
+    shared = state.shared
+    for each in (shared.total, counts):
+        add(each.enquiries, seen=shared.day, day=event.day)
+        each.last_enquiry = max(each.last_enquiry, event.day)
+    _cause(shared, event)
+
+
+def _disbursement(state: State, counts: Counts, event: Event) -> None:
+    shared, loan = state.shared, _loan(state, event)
+    loan.disbursed += event.amount
+    if loan.opened:
+        return  # a later tranche
+    loan.opened = event.day
+    for each in (shared.total, counts):
+        add(each.loans, seen=shared.day, day=event.day)
+        each.opened += 1
+        each.last_loan = max(each.last_loan, event.day)
+    _cause(shared, event)
+    if shared.cleared and 0 <= event.day - shared.cleared <= EVERGREEN_DAYS:
+        _evergreen(shared, counts, event)
+
+
+def _evergreen(shared: Shared, counts: Counts, event: Event) -> None:
+    shared.cleared = 0  # one clearing, one sign
+    for each in (shared.total, counts):
+        add(each.evergreens, seen=shared.day, day=event.day)
+
+
+def _schedule(state: State, counts: Counts, event: Event) -> None:
+    shared, loan = state.shared, _loan(state, event)
+    first = not loan.rows
+    loan.rows, loan.met, loan.toward = event.rows, 0, loan.paid
+    loan.payable = sum(amount for _, amount in event.rows)
+    while loan.met < len(loan.rows) and loan.toward >= loan.rows[loan.met][1]:
+        loan.toward -= loan.rows[loan.met][1]
+        loan.met += 1
+    # What an earlier version was judged for is not judged again under this one.
+    loan.judged = 0 if first else bisect_right(loan.rows, shared.day - MISS_AFTER_DAYS - 1, key=due_day)
+    _judge(shared, event.lender, event.account, loan)
+    shared.wake = min(shared.wake, _wakes(loan))
+
+
+def _repayment(state: State, counts: Counts, event: Event) -> None:
+    shared, loan = state.shared, _loan(state, event)
+    owing, late = owed(loan), _late_within(loan, event.day)
+    loan.paid += event.amount
+    loan.toward += event.amount
+    first, behind = loan.met, loan.judged > loan.met
+    while loan.met < len(loan.rows) and loan.toward >= loan.rows[loan.met][1]:
+        due, amount = loan.rows[loan.met]
+        loan.toward -= amount
+        loan.met += 1
+        _learn_lag(counts, event.day - due)
+        if event.day > due:
+            loan.late = max(loan.late, event.day)
+    if behind and loan.met >= loan.judged:
+        counts.cured += 1
+        shared.total.cured += 1
+    _cause(shared, event)
+    if loan.met > first:
+        _round_trip(shared, counts, event, loan.rows[first][0])
+    if late and owing > 0 and event.amount * 10_000 >= owing * EVERGREEN_CLEARS_BP:
+        shared.cleared = event.day
+        newest = shared.total.last_loan
+        if newest != loan.opened and 0 <= event.day - newest <= EVERGREEN_DAYS:
+            _evergreen(shared, counts, event)
+
+
+def _learn_lag(counts: Counts, lag_days: int) -> None:
+    lag = max(-LAG_EARLY_MAX, min(lag_days, LAG_LATE_MAX)) << FIXED_POINT
+    first = counts.payments == 0
+    counts.fast = lag if first else towards(counts.fast, lag, FAST_SHIFT)
+    counts.slow = lag if first else towards(counts.slow, lag, SLOW_SHIFT)
+    counts.payments += 1
+
+
+def _round_trip(shared: Shared, counts: Counts, event: Event, due: int) -> None:
+    """An instalment was met days after a loan from another lender that was taken just before it was due."""
+    taken = max((each.last_loan for name, each in shared.by.items() if name != event.lender), default=0)
+    if taken and 0 <= due - taken <= ROUND_TRIP_DAYS and 0 <= event.day - taken <= ROUND_TRIP_DAYS:
+        for each in (shared.total, counts):
+            add(each.round_trips, seen=shared.day, day=event.day)
+
+
+def owed(loan: Loan) -> int:
+    """What a loan still owes by its schedule, else what was paid out and not back; minor units."""
+    return (loan.payable or loan.disbursed) - loan.paid
+
+
+def _late_within(loan: Loan, day: int) -> bool:
+    return dpd(loan, day) > 0 or (loan.late > 0 and day - loan.late <= EVERGREEN_LATE_DAYS)
+
+
+def _reversal(state: State, counts: Counts, event: Event) -> None:
+    shared, loan = state.shared, _known(state, event)
+    if loan is None:
+        return
+    loan.paid -= event.amount
+    loan.toward -= event.amount
+    while loan.toward < 0 and loan.met:
+        loan.met -= 1
+        loan.toward += loan.rows[loan.met][1]
+    if loan.ended:
+        loan.ended = 0
+        counts.ended -= 1
+        shared.total.ended -= 1
+        _judge(shared, event.lender, event.account, loan)
+    shared.wake = min(shared.wake, _wakes(loan))
+    _cause(shared, event)
+
+
+def _arrears(state: State, counts: Counts, event: Event) -> None:
+    """Days past due as the lender reports them: they count as a miss where no schedule tells better."""
+    shared, loan = state.shared, _loan(state, event)
+    worse = event.amount > MISS_AFTER_DAYS and loan.reported <= MISS_AFTER_DAYS
+    better = loan.reported > MISS_AFTER_DAYS and event.amount == 0
+    loan.reported, loan.reported_day = event.amount, event.day
+    if event.amount:
+        loan.late = max(loan.late, event.day)
+    _cause(shared, event)
+    if loan.rows:
+        return
+    if worse:
+        loan.missed += 1
+        _miss(shared, event.lender, event.account, event.day)
+    if better:
+        counts.cured += 1
+        shared.total.cured += 1
+
+
+def _closure(state: State, counts: Counts, event: Event) -> None:
+    shared, loan = state.shared, _known(state, event)
+    for item in [item for item, held in shared.items.items() if held.get(event.lender) == event.account]:
+        del shared.items[item][event.lender]
+        if not shared.items[item]:
+            del shared.items[item]
+    if loan is None or loan.ended:
+        return
+    loan.ended = event.day
+    for each in (shared.total, counts):
+        add(each.ends, seen=shared.day, day=event.day)
+        each.ended += 1
+
+
+def _collateral(state: State, counts: Counts, event: Event) -> None:
+    shared = state.shared
+    if not event.item:
+        return
+    if event.item not in shared.items and len(shared.items) >= ITEMS_MAX:
+        del shared.items[next(iter(shared.items))]
+    shared.items.setdefault(event.item, {})[event.lender] = event.account
+    _cause(shared, event)
+
+
+def _guarantor(state: State, counts: Counts, event: Event) -> None:
+    add(counts.guarantor, seen=state.shared.day, day=event.day)
+    _cause(state.shared, event)
+
+
+def _application(state: State, counts: Counts, event: Event) -> None:
+    _cause(state.shared, event)
+
+
+def _nothing(state: State, counts: Counts, event: Event) -> None:
+    """A day began, or a trace of a miss: nothing that the passing of days has not done."""
+
+
+_FOLDS: Final[dict[str, Callable[[State, Counts, Event], None]]] = {
+    "application": _application, "arrears": _arrears, "closure": _closure, "collateral": _collateral,
+    "disbursement": _disbursement, "enquiry": _enquiry, "guarantor_miss": _guarantor, "miss": _nothing,
+    "pledged_elsewhere": _collateral, "repayment": _repayment, "reversal": _reversal, "schedule": _schedule,
+    "tick": _nothing,
+}  # fmt: skip
+
+
+def due_day(row: tuple[int, int]) -> int:
+    """The day of a schedule's row."""
+    return row[0]
+
+
+def dpd(loan: Loan, day: int) -> int:
+    """Days past due of the oldest instalment not fully met; by the lender's report where there is no schedule."""
+    if loan.met < len(loan.rows):
+        return max(day - loan.rows[loan.met][0], 0)
+    return loan.reported + max(day - loan.reported_day, 0) if loan.reported and not loan.rows else 0

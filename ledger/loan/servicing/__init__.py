@@ -1,0 +1,1 @@
+"""Servicing: what every movement on a loan does to its instalments, in integers and in value-date order."""

@@ -77,7 +77,7 @@ def plan(book: Book, movement: Movement, outcome: Outcome, splits: Splits) -> No
     if movement.scope != "rest":
         book.add_rows(movement.rows, movement.on)
     heirs = {id(row): book.row_due(row.due) if row.kind == "instalment" else None for row in old}
-    homeless = [one for one in book.charges if not _moves_with_row(one, heirs[id(one.row)])]
+    homeless = [one for one in book.charges if not _moves_with_row(one, heirs.get(id(one.row)))]
     for row in old:
         _carry(book, row, heirs[id(row)], movement.on)
     if movement.scope == "rest":

@@ -140,7 +140,7 @@ class KeyHistory:
 class PrivateKey:
     """A key that signs: 32 secret bytes, an Ed25519 seed or a P-256 scalar. They never show in ``repr``."""
 
-    __slots__ = ("_secret", "alg", "kid", "raw")
+    __slots__ = ("_ed25519", "_secret", "alg", "kid", "raw")
 
     def __init__(self, alg: str, secret: bytes) -> None:
         """Raises ``InvalidInput`` ``key_alg_unknown`` or ``key_secret_invalid`` (length, or scalar not in 1..n-1)."""
@@ -150,7 +150,8 @@ class PrivateKey:
             raise InvalidInput("key_secret_invalid", "not 32 bytes of a private key")
         self._secret = secret
         self.alg = alg
-        self.raw = self._ed25519().public_key().public_bytes_raw() if alg == EDDSA else self._p256_public()
+        self._ed25519 = Ed25519PrivateKey.from_private_bytes(secret)  # reading it anew costs half a signature
+        self.raw = self._ed25519.public_key().public_bytes_raw() if alg == EDDSA else self._p256_public()
         self.kid = thumbprint(alg, self.raw)
 
     @classmethod
@@ -178,16 +179,13 @@ class PrivateKey:
     def sign(self, message: bytes) -> bytes:
         """Signature of 64 bytes; the same message gives the same bytes (RFC 8032; RFC 6979 for ES256)."""
         if self.alg == EDDSA:
-            return self._ed25519().sign(message)
+            return self._ed25519.sign(message)
         der = self._p256().sign(message, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
         r, s = decode_dss_signature(der)
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
     def __repr__(self) -> str:
         return f"PrivateKey(alg={self.alg!r}, kid={self.kid!r})"
-
-    def _ed25519(self) -> Ed25519PrivateKey:
-        return Ed25519PrivateKey.from_private_bytes(self._secret)
 
     def _p256(self) -> ec.EllipticCurvePrivateKey:
         return ec.derive_private_key(int.from_bytes(self._secret, "big"), ec.SECP256R1())

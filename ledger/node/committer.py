@@ -63,10 +63,6 @@ class _Moved(Exception):
     """Somebody else committed between our read and our write."""
 
 
-class _Large(Exception):
-    """The group fills a tile, which one statement does not write."""
-
-
 class _Stale(Exception):
     """A refusal rested on cached loans; they are dropped and the group is tried again."""
 
@@ -143,9 +139,6 @@ class Committer:
             return []
         except _Moved:
             await self._roll_back(reload=True)
-        except _Large:
-            for pending in group:
-                pending.large = True
         except Outrun:
             await self._roll_back(reload=False)
         except _Stale:
@@ -188,7 +181,7 @@ class Committer:
         await self._turn_to_fold(ticket)
         loans, missing = self._loans.find({key for pending in group for key in pending.keys if key is not None})
         if missing:
-            async with self._database.reading(tenants=sorted({pending.key[0] for pending in group})) as reading:
+            async with self._database.reading(tenants=_tenants(group)) as reading:
                 loans |= await _read(reading, missing)
         projection, now = Projection(loans, {}), self._sources.now()
         for pending in group:
@@ -206,26 +199,39 @@ class Committer:
         async with self._keeper.turn:
             before, edge = self._keeper.head, self._keeper.edge.copy()
             head, entries, full = self._appended(before, edge, group)
-            if full:
-                raise _Large
-            try:
-                done = await commit_small(
-                    connection, sorted({pending.key[0] for pending in group}), before, head, entries,
-                    loan_rows(changed), _rows(group),
-                )  # fmt: skip
-            except LoanMoved:
-                raise _Moved from None
-            except asyncpg.IntegrityConstraintViolationError:
-                raise
-            except BaseException as error:
-                raise _Unknown from error
-            if self._doubtful:
-                raise _Unknown
-            if not done:
-                raise _Moved
-            self._keeper.adopt(head, edge)
+            if not full:
+                await self._send_statement(connection, group, before, head, entries, changed)
+                self._keeper.adopt(head, edge)
+        if full:  # one statement does not write tiles
+            await begin(connection, tenants=_tenants(group))
+            await self._write(connection, group, [], changed, ticket)
+            return
         for pending, entry in zip(group, entries, strict=True):
             pending.succeed(Committed(entry, head, tuple(edge.path(entry.idx))))
+
+    async def _send_statement(
+        self,
+        connection: Any,
+        group: list[Pending],
+        before: Head,
+        after: Head,
+        entries: list[EntryRow],
+        changed: dict[LoanKey, CachedLoan],
+    ) -> None:
+        try:
+            done = await commit_small(
+                connection, _tenants(group), before, after, entries, loan_rows(changed), _rows(group)
+            )
+        except LoanMoved:
+            raise _Moved from None
+        except asyncpg.IntegrityConstraintViolationError:
+            raise
+        except BaseException as error:
+            raise _Unknown from error
+        if self._doubtful:
+            raise _Unknown
+        if not done:
+            raise _Moved
 
     async def _turn_to_fold(self, ticket: Ticket) -> None:
         """Wait for the group before: until it is folded, or, when this one failed once, until it is over. Two groups that
@@ -236,8 +242,7 @@ class Committer:
         ticket.begin()
 
     async def _transaction(self, connection: Any, group: list[Pending], ticket: Ticket) -> None:
-        tenants = {tenant for pending in group for tenant in (pending.key[0], *pending.tenants)}
-        await begin(connection, tenants=sorted(tenants))
+        await begin(connection, tenants=_tenants(group))
         await self._turn_to_fold(ticket)
         accepted, refused, changed = await self._project(connection, group)
         if refused:
@@ -249,6 +254,17 @@ class Committer:
             return
         self._loans.put(changed)
         ticket.reach(Step.FOLDED)
+        await self._write(connection, accepted, refused, changed, ticket)
+
+    async def _write(
+        self,
+        connection: Any,
+        accepted: list[Pending],
+        refused: list[_BatchRefused],
+        changed: dict[LoanKey, CachedLoan],
+        ticket: Ticket,
+    ) -> None:
+        """The rest of a transaction, from its folded group to the answers."""
         rows, loans = _rows(accepted), loan_rows(changed)
         staged = await stage_group(connection, rows, loans)
         await ticket.turn(Step.WRITTEN)
@@ -350,8 +366,7 @@ class Committer:
 
     async def _sort_out(self, group: list[Pending]) -> list[Pending]:
         """After a unique violation or an unknown outcome: answer what is there, find what conflicts, keep the rest."""
-        tenants = {tenant for pending in group for tenant in (pending.key[0], *pending.tenants)}
-        async with self._database.reading(tenants=sorted(tenants)) as reading:
+        async with self._database.reading(tenants=_tenants(group)) as reading:
             known = await entries_by_batch(reading, [p.key[0] for p in group], [p.key[1] for p in group])
             await self._acknowledged()
             async with self._keeper.turn:
@@ -467,10 +482,15 @@ async def _read(connection: Any, keys: list[LoanKey]) -> dict[LoanKey, CachedLoa
     }
 
 
+def _tenants(group: list[Pending]) -> list[TenantId]:
+    """The tenants that a group's transaction acts for."""
+    return sorted({tenant for pending in group for tenant in (pending.key[0], *pending.tenants)})
+
+
 def _is_small(group: list[Pending]) -> bool:
-    """A group for one statement: few attestations, nothing beside loans, and no second thought about the tile."""
+    """A group for one statement: few attestations, and nothing beside loans."""
     return sum(len(pending.sealed) for pending in group) < COPY_ATTESTATIONS_MIN and not any(
-        pending.large or pending.effect or pending.idempotency or pending.consents for pending in group
+        pending.effect or pending.idempotency or pending.consents for pending in group
     )
 
 

@@ -44,7 +44,6 @@ class Pending:
     idempotency: IdempotencyRow | None = None
     effect: Effect | None = None
     voids_caches: bool = False
-    large: bool = False
     chain: list[Place | None] = field(default_factory=list)
     answered: bool = False
 

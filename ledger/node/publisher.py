@@ -102,35 +102,34 @@ class Publisher:
         self._epoch = -1
         self._waiting: deque[Pending] = deque()
         self._waiting_bytes = 0
-        self._arrived = asyncio.Condition()
         self._preparing = asyncio.Lock()
         self._small_under_way = False
-        self._workers: list[asyncio.Task[None]] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._open = False
         self._loans = LoanCache()
         line = CommitLine()
         self._committers = [
             Committer(database, keeper, self._loans, line, sources, self._renew) for _ in range(COMMITTERS)
         ]
+        self._idle = list(self._committers)
 
     async def start(self) -> None:
         """Begin to commit. The keeper must be loaded."""
         await self.refresh()
-        self._workers = [asyncio.create_task(self._work(committer)) for committer in self._committers]
+        self._open = True
 
     @property
     def running(self) -> bool:
-        """Whether every committer is at work."""
-        return bool(self._workers) and not any(worker.done() for worker in self._workers)
+        """Whether what is published now will be committed."""
+        return self._open
 
     async def stop(self) -> None:
         """Finish what is under way, answer what waits with Unavailable, close the connections."""
-        async with self._arrived:
-            waiting, self._waiting = list(self._waiting), deque()
-            for worker in self._workers:
-                worker.cancel()
+        self._open = False
+        waiting, self._waiting = list(self._waiting), deque()
         for pending in waiting:
-            pending.fail(Unavailable("ledger_stopping", "the ledger is stopping", retry_after_s=2))
-        await asyncio.gather(*self._workers, return_exceptions=True)
+            pending.fail(_stopping())
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         for committer in self._committers:
             await committer.close()
 
@@ -236,11 +235,10 @@ class Publisher:
             batch, sealed, digest, epoch, future, keys=loan_keys(batch), consents=consent_ids(batch),
             size_bytes=size_bytes, **rest,
         )  # fmt: skip
-        async with self._arrived:
-            self._ensure_room(size_bytes)  # others came while this one was sealed
-            self._waiting.append(pending)
-            self._waiting_bytes += size_bytes
-            self._arrived.notify()
+        self._ensure_room(size_bytes)  # others came while this one was sealed
+        self._waiting.append(pending)
+        self._waiting_bytes += size_bytes
+        self._set_to_work()
         return await self._receipt(pending, await future)
 
     def _turn_of(self, attestations: int) -> AbstractAsyncContextManager[object]:
@@ -249,6 +247,8 @@ class Publisher:
         return self._preparing if attestations > BREATH_ATTESTATIONS else nullcontext()
 
     def _ensure_room(self, size_bytes: int) -> None:
+        if not self._open:
+            raise _stopping()
         if len(self._waiting) >= QUEUE_BATCHES_MAX or self._waiting_bytes + size_bytes > QUEUE_BYTES_MAX:
             raise Unavailable("queue_full", "too much waits to be committed", retry_after_s=1)
 
@@ -270,26 +270,23 @@ class Publisher:
         pending.epoch = self._epoch
         pending.sealed, pending.stored_digest = await self._sealer.seal(pending.batch.attestations)
 
-    async def _work(self, committer: Committer) -> None:
-        while True:
-            async with self._arrived:
-                group = self._take()
-                while not group:
-                    await self._arrived.wait()
-                    group = self._take()
-                small = _is_small(group)
-                self._small_under_way |= small
-            task = asyncio.create_task(committer.commit(group))
-            try:
-                await asyncio.shield(task)
-            except asyncio.CancelledError:
-                await task
-                raise
-            finally:
-                if small:
-                    async with self._arrived:
-                        self._small_under_way = False
-                        self._arrived.notify()
+    def _set_to_work(self) -> None:
+        """Give what waits to idle committers, first to the one that was busy last: its server process is still warm."""
+        while self._idle and (group := self._take()):
+            small = _is_small(group)
+            self._small_under_way |= small
+            task = asyncio.create_task(self._commit(self._idle.pop(), group, small=small))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _commit(self, committer: Committer, group: list[Pending], *, small: bool) -> None:
+        try:
+            await committer.commit(group)
+        finally:
+            if small:
+                self._small_under_way = False
+            self._idle.append(committer)
+            self._set_to_work()
 
     def _take(self) -> list[Pending]:
         """The next group, in order of arrival. While one small group is at the database, few attestations wait for each
@@ -309,6 +306,10 @@ class Publisher:
         # What ends a key or a salt comes last: the others were signed and sealed while it was good.
         group.sort(key=lambda pending: pending.voids_caches)
         return group
+
+
+def _stopping() -> Unavailable:
+    return Unavailable("ledger_stopping", "the ledger is stopping", retry_after_s=2)
 
 
 def _is_small(waiting: Iterable[Pending]) -> bool:

@@ -106,7 +106,8 @@ class Shared(msgspec.Struct, array_like=True, gc=False):
 class Loan(msgspec.Struct, array_like=True, gc=False):
     """One loan in its lender's own part. ``payable`` is the sum of ``rows``; ``met`` instalments are paid whole,
     ``toward`` is paid towards the next one, ``judged`` are those whose day of judgement has passed; ``late`` is the last
-    day it was known to be late, ``reported`` the days past due that its lender reported on ``reported_day``."""
+    day it was known to be late, ``reported`` the days past due that its lender reported on ``reported_day``; ``entry`` and
+    ``position`` are where its schedule stands in the log, the proof of every instalment that was due."""
 
     opened: int = 0
     ended: int = 0
@@ -121,6 +122,8 @@ class Loan(msgspec.Struct, array_like=True, gc=False):
     late: int = 0
     reported: int = 0
     reported_day: int = 0
+    entry: int = -1
+    position: int = 0
 
 
 class Own(msgspec.Struct, array_like=True, gc=False):

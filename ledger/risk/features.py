@@ -73,7 +73,8 @@ FEATURES: Final[tuple[str, ...]] = Vector.__struct_fields__[1:]
 
 def as_of(state: State, lender: str, day: int, *, among: Collection[str] | None = None) -> Vector:
     """The features for ``lender`` on ``day``, which is no earlier than the newest event. ``among`` names the lenders whose
-    counts it may hear of (None: all of them); the counts of all others are as if they did not exist."""
+    counts it may hear of (None: all of them); the counts of all others are as if they did not exist. Evergreening and
+    round trips join the dates of two lenders, so they count only for who may hear of all."""
     if day >= state.shared.wake:
         state = decode_state(encode_state(state))
         advance(state, day)
@@ -105,8 +106,8 @@ def read(shared: Shared, own: Own, lender: str, day: int, *, among: Collection[s
         misses_elsewhere_90=sum(window(each.misses, day, 90) for each in others),
         days_since_miss_elsewhere=day - last_miss if last_miss else NEVER,
         drift_elsewhere=max((_drift(each) for each in others), default=0),
-        evergreens_90=sum(window(each.evergreens, day, 90) for each in (*others, mine)),
-        round_trips_90=sum(window(each.round_trips, day, 90) for each in (*others, mine)),
+        evergreens_90=window(shared.total.evergreens, day, 90) if among is None else 0,
+        round_trips_90=window(shared.total.round_trips, day, 90) if among is None else 0,
         pledged_elsewhere=sum(lender in held and any(name in held for name in names) for held in shared.items.values()),
         guarantor_misses_90=window(mine.guarantor, day, 90),
         enquiries_own_30=window(mine.enquiries, day, 30),

@@ -94,7 +94,7 @@ def _judge(shared: Shared, lender: str, account: bytes, loan: Loan) -> None:
         if loan.judged > loan.met:
             loan.missed += 1
             loan.late = max(loan.late, on)
-            _miss(shared, lender, account, on)
+            _miss(shared, Trace("miss", on, lender, account, loan.entry, loan.position))
 
 
 def _wakes(loan: Loan) -> int:
@@ -103,13 +103,14 @@ def _wakes(loan: Loan) -> int:
     return loan.rows[loan.judged][0] + MISS_AFTER_DAYS + 1
 
 
-def _miss(shared: Shared, lender: str, account: bytes, day: int) -> None:
-    for counts in (shared.total, shared.by[lender]):
+def _miss(shared: Shared, trace: Trace) -> None:
+    day = trace.day
+    for counts in (shared.total, shared.by[trace.lender]):
         add(counts.misses, seen=day, day=day)  # whenever it is found out: the ring is the same
         counts.missed += 1
         counts.last_miss = max(counts.last_miss, day)
         counts.first_miss = min(counts.first_miss or day, day)
-    _note(shared, Trace("miss", day, lender, account, -1, 0))
+    _note(shared, trace)
 
 
 def _note(shared: Shared, trace: Trace) -> None:
@@ -134,9 +135,18 @@ def _loan(state: State, event: Event) -> Loan:
     loan = own.loans.get(event.account)
     if loan is None:
         if len(own.loans) >= LOANS_MAX:
-            del own.loans[next((key for key, old in own.loans.items() if old.ended), next(iter(own.loans)))]
+            _drop_one(own)
         loan = own.loans[event.account] = Loan()
     return loan
+
+
+def _drop_one(own: Own) -> None:
+    """Stop following the oldest loan that ended, or the oldest."""
+    account = next((key for key, loan in own.loans.items() if loan.ended), next(iter(own.loans)))
+    del own.loans[account]
+    for keys in (own.raised, own.episodes):
+        for key in [key for key in keys if key.endswith(":" + account.hex())]:
+            del keys[key]
 
 
 def _known(state: State, event: Event) -> Loan | None:
@@ -177,6 +187,7 @@ def _schedule(state: State, counts: Counts, event: Event) -> None:
     shared, loan = state.shared, _loan(state, event)
     first = not loan.rows
     loan.rows, loan.met, loan.toward = event.rows, 0, loan.paid
+    loan.entry, loan.position = event.index, event.position
     loan.payable = sum(amount for _, amount in event.rows)
     while loan.met < len(loan.rows) and loan.toward >= loan.rows[loan.met][1]:
         loan.toward -= loan.rows[loan.met][1]
@@ -269,7 +280,7 @@ def _arrears(state: State, counts: Counts, event: Event) -> None:
         return
     if worse:
         loan.missed += 1
-        _miss(shared, event.lender, event.account, event.day)
+        _miss(shared, Trace("miss", event.day, event.lender, event.account, event.index, event.position))
     if better:
         counts.cured += 1
         shared.total.cured += 1

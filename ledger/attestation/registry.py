@@ -18,6 +18,7 @@ import msgspec
 
 from ledger.attestation import contract_kinds as contracting
 from ledger.attestation import credit_kinds as credit
+from ledger.attestation import risk_kinds as risk
 from ledger.attestation import sharing_kinds as sharing
 from ledger.attestation.fields import Body
 from ledger.currency import MINOR_DIGITS
@@ -26,11 +27,11 @@ from ledger.errors import InvalidInput, InvariantBroken
 Publisher = Literal["lender", "deployment"]
 About = Literal["account", "subject", "nothing"]
 Kind = Literal[
-    "access", "agreement", "alt_data", "application", "charge", "charge_off", "closure", "collateral", "consent",
-    "contract", "correction", "cure", "decision", "default", "deletion", "delinquency", "disbursement", "dispute",
-    "effect", "enquiry", "erasure", "extension", "guarantee", "identity_link", "insolvency", "key", "notice", "pause",
-    "recovery", "repayment", "restructure", "resume", "reversal", "schedule", "score", "statement", "status_snapshot",
-    "tick", "transfer", "waiver",
+    "access", "agreement", "alert", "alert_step", "alt_data", "application", "charge", "charge_off", "closure",
+    "collateral", "consent", "contract", "correction", "cure", "decision", "default", "deletion", "delinquency",
+    "disbursement", "dispute", "effect", "enquiry", "erasure", "extension", "guarantee", "identity_link", "insolvency",
+    "key", "model", "notice", "pause", "recovery", "repayment", "restructure", "resume", "reversal", "schedule",
+    "score", "statement", "status_snapshot", "tick", "transfer", "waiver",
 ]  # fmt: skip
 """The name of a kind, as it stands in an envelope."""
 
@@ -99,6 +100,26 @@ def _contract(body: contracting.Contract, refs: int) -> None:
         raise InvalidInput("field_missing", "an answer, and nothing else, names its proposal", path="$.body.effect")
 
 
+def _alert(body: risk.Alert, refs: int) -> None:
+    if not body.baseline < body.threshold <= body.reading:
+        raise InvalidInput("alert_reading", "an alert reads its threshold or more, above its baseline",
+                           path="$.body.reading", expected=f">= {body.threshold}", found=body.reading)  # fmt: skip
+
+
+def _alert_step(body: risk.AlertStep, refs: int) -> None:
+    members = {"assigned": body.assignee, "snoozed": body.snoozed_until, "closed": body.outcome}
+    for step, member in members.items():
+        if (member is not None) != (body.step == step):
+            raise InvalidInput("alert_step_member", "each step carries its own member and no other", path="$.body.step")
+
+
+def _model(body: risk.Model, refs: int) -> None:
+    approvers = {approval.approver for approval in body.approvals}
+    if body.step == "promoted" and (len(approvers) < 2 or body.challenger is None):
+        raise InvalidInput("model_unapproved", "a promotion names a challenger and two approvers", path="$.body.approvals",
+                           expected=">= 2", found=len(approvers))  # fmt: skip
+
+
 Rule = Callable[[Any, int], None]
 
 
@@ -117,6 +138,8 @@ class Spec:
 SPECS: Final[dict[str, Spec]] = {
     "access": Spec(sharing.Access, "subject", "deployment", disclosed=False),
     "agreement": Spec(credit.Agreement),
+    "alert": Spec(risk.Alert, "subject", "deployment", _alert, disclosed=False),
+    "alert_step": Spec(risk.AlertStep, "subject", "deployment", _alert_step, disclosed=False),
     "alt_data": Spec(sharing.AltData, "subject", rule=_alt_data),
     "application": Spec(credit.Application),
     "charge": Spec(credit.Charge),
@@ -141,6 +164,7 @@ SPECS: Final[dict[str, Spec]] = {
     "identity_link": Spec(sharing.IdentityLink, "subject", disclosed=False),
     "insolvency": Spec(credit.Insolvency, "subject"),
     "key": Spec(sharing.KeyEvent, "nothing", "deployment", disclosed=False),
+    "model": Spec(risk.Model, "nothing", "deployment", _model, disclosed=False),
     "notice": Spec(sharing.Notice, "subject"),
     "pause": Spec(credit.Pause, rule=_pause),
     "recovery": Spec(credit.Recovery),
@@ -180,7 +204,7 @@ def _require_canonical_order(structure: type[msgspec.Struct]) -> None:
 
 def every_structure() -> list[type[msgspec.Struct]]:
     """Every structure that can stand in an attestation's body, nested ones included."""
-    modules = (credit, contracting, sharing)
+    modules = (credit, contracting, risk, sharing)
     return [
         value
         for module in modules

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from ledger.attestation import contract_kinds as contracting
 from ledger.attestation import credit_kinds as credit
+from ledger.attestation import risk_kinds as risk
 from ledger.attestation import sharing_kinds as sharing
 from ledger.attestation.fields import Body
 from ledger.attestation.registry import SPECS
@@ -43,6 +44,15 @@ BODIES: Final[dict[str, Body]] = {
         collateral=True, currency="KES", day_count="30/360", excess_rule="next", first_due=DAY, frequency="monthly",
         grace_days=5, instalments=6, limit=2**53 - 1, parties=(credit.Party(role="guarantor", subject=HASH),),
         portfolio_type="instalment", principal=6_000_000, product="asset", rate_ppm=145_000,
+    ),
+    "alert": risk.Alert(
+        account=HASH, audience="acacia", baseline=-1,
+        causes=(risk.AlertCause(batch=ID, commitment=HASH, index=7, position=0),), episode=2, reading=3,
+        reasons=("enquiries_elsewhere", "pays_later"), rule="stacking_enquiries_7", rules=HASH, severity=3, threshold=3,
+        unnamed=2,
+    ),
+    "alert_step": risk.AlertStep(
+        alert=ID, audience="acacia", by="asha", outcome="false_alarm", step="closed"
     ),
     "alt_data": sharing.AltData(
         currency="UGX", due=1, inflow=2, on_time=False, outflow=3, paid=4, period_from=DAY, period_to=DAY,
@@ -90,6 +100,12 @@ BODIES: Final[dict[str, Body]] = {
     "key": sharing.KeyEvent(
         alg="EdDSA", compromised_from=NOW, kid="k" * 43, not_after=NOW + 2, not_before=NOW, owner="acacia",
         public_key=HASH, step="revoked",
+    ),
+    "model": risk.Model(
+        approvals=tuple(risk.Approval(approver=name, kid="k" * 43, signature="a.b.c") for name in ("asha", "otieno")),
+        card_hash=HASH, challenger=HASH, data_hash=HASH, fairness={"approval_ratio.sex": 9_580},
+        metrics={"auc": 7_804, "ece": 140}, model=HASH, name="taiwan card", split_seed=20_240_101, step="promoted",
+        version=2,
     ),
     "notice": sharing.Notice(channel="sms", kind="pre_negative", receipt=HASH, sent_at=NOW),
     "pause": credit.Pause(cause="flood", law_ref="Gazette 12", start=DAY, until=DAY),

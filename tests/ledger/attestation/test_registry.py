@@ -29,28 +29,31 @@ def test_the_table_has_the_kinds_of_the_type_in_their_order() -> None:
 
 
 def test_no_two_kinds_share_a_structure() -> None:
-    assert len({spec.body for spec in SPECS.values()}) == len(SPECS) == 40
+    assert len({spec.body for spec in SPECS.values()}) == len(SPECS) == 43
 
 
 def test_only_the_deployment_speaks_of_consent_access_erasure_and_keys() -> None:
     by_deployment = {kind for kind, spec in SPECS.items() if spec.publisher == "deployment"}
-    assert by_deployment == {"access", "consent", "contract", "effect", "erasure", "key", "tick"}
+    assert by_deployment == {
+        "access", "alert", "alert_step", "consent", "contract", "effect", "erasure", "key", "model", "tick",
+    }  # fmt: skip
 
 
 def test_what_a_view_never_shows() -> None:
     hidden = {kind for kind, spec in SPECS.items() if not spec.disclosed}
     assert hidden == {
-        "access", "consent", "contract", "effect", "erasure", "extension", "identity_link", "key", "tick",
+        "access", "alert", "alert_step", "consent", "contract", "effect", "erasure", "extension", "identity_link", "key",
+        "model", "tick",
     }  # fmt: skip
 
 
 def test_what_each_kind_is_about() -> None:
     of_subject = {kind for kind, spec in SPECS.items() if spec.about == "subject"}
     assert of_subject == {
-        "access", "alt_data", "consent", "contract", "effect", "enquiry", "identity_link", "insolvency", "notice", "score",
-        "statement",
+        "access", "alert", "alert_step", "alt_data", "consent", "contract", "effect", "enquiry", "identity_link",
+        "insolvency", "notice", "score", "statement",
     }  # fmt: skip
-    assert {kind for kind, spec in SPECS.items() if spec.about == "nothing"} == {"erasure", "key", "tick"}
+    assert {kind for kind, spec in SPECS.items() if spec.about == "nothing"} == {"erasure", "key", "model", "tick"}
 
 
 @pytest.mark.parametrize("structure", every_structure(), ids=lambda structure: structure.__name__)
@@ -95,6 +98,14 @@ ALLOCATED = msgspec.structs.replace(BODIES["repayment"].allocated, excess=0)  # 
         ("contract", {"contract": bytes(32)}, "contract_mismatch", "$.body.contract"),
         ("contract", {"effect": None}, "field_missing", "$.body.effect"),
         ("contract", {"step": "signed"}, "field_missing", "$.body.effect"),
+        ("alert", {"reading": 2}, "alert_reading", "$.body.reading"),
+        ("alert", {"baseline": 3}, "alert_reading", "$.body.reading"),
+        ("alert_step", {"outcome": None}, "alert_step_member", "$.body.step"),
+        ("alert_step", {"snoozed_until": DAY}, "alert_step_member", "$.body.step"),
+        ("alert_step", {"step": "opened"}, "alert_step_member", "$.body.step"),
+        ("model", {"approvals": BODIES["model"].approvals[:1]}, "model_unapproved", "$.body.approvals"),
+        ("model", {"approvals": BODIES["model"].approvals[:1] * 2}, "model_unapproved", "$.body.approvals"),
+        ("model", {"challenger": None}, "model_unapproved", "$.body.approvals"),
         ("score", {"value": 901}, "score_range", "$.body.value"),
         ("score", {"value": -(2**53)}, "score_range", "$.body.value"),
         ("statement", {"text": "word " * 101}, "statement_long", "$.body.text"),
@@ -114,6 +125,9 @@ def test_each_rule_refuses_what_breaks_it(kind: str, changes: dict[str, Any], co
         ("pause", {"until": DAY}),
         ("decision", {"amount": None, "currency": None, "outcome": "declined"}),
         ("consent", {"artefact": None, "step": "revoked"}),
+        ("alert_step", {"outcome": None, "step": "snoozed", "snoozed_until": DAY}),
+        ("alert_step", {"outcome": None, "step": "opened"}),
+        ("model", {"approvals": (), "challenger": None, "step": "registered"}),
         ("score", {"value": 900}),
         ("score", {"value": -(2**53 - 1)}),
         ("statement", {"text": "word " * 100}),

@@ -73,9 +73,13 @@ class Party(Body, frozen=True, kw_only=True):
 
 class Agreement(Body, frozen=True, kw_only=True):
     """The terms both sides signed. ``allocationOrder`` absent: past due before due before advance, each penalty, fee,
-    interest, principal. ``instalments`` absent: no fixed number (revolving, on demand)."""
+    interest, principal. ``instalments`` absent: no fixed number (revolving, on demand). ``businessDayConvention``
+    moves due dates that fall on a holiday of ``calendar`` (F following, P preceding, M modified); absent: they stay.
+    ``predecessor`` is the account at ``predecessorLender`` that this one continues after a transfer."""
 
     allocation_order: Annotated[tuple[AllocationSlot, ...], Meta(min_length=12, max_length=12)] | None = None
+    business_day_convention: Literal["F", "MF", "P", "MP"] | None = None
+    calendar: Code | None = None
     collateral: bool = False
     currency: Currency
     day_count: DayCount | None = None
@@ -87,6 +91,8 @@ class Agreement(Body, frozen=True, kw_only=True):
     limit: Money | None = None
     parties: Annotated[tuple[Party, ...], Meta(max_length=32)] = ()
     portfolio_type: Literal["instalment", "line_of_credit", "mortgage", "open", "revolving"]
+    predecessor: Hash | None = None
+    predecessor_lender: Name | None = None
     principal: Money
     product: Code | None = None
     rate_ppm: RatePpm | None = None
@@ -164,10 +170,11 @@ class Repayment(Body, frozen=True, kw_only=True):
 
 
 class Reversal(Body, frozen=True, kw_only=True):
-    """Takes back the repayment named in ``refs``; days past due count from the original due date again."""
+    """Takes back the repayment named in ``refs``, or a part of it; days past due count from the original due date
+    again. ``refund`` is money given back to the borrower, which an overpaid loan does not owe."""
 
     amount: Money
-    cause: Literal["error", "chargeback", "bounced"]
+    cause: Literal["error", "chargeback", "bounced", "refund"]
     currency: Currency
 
 
@@ -295,27 +302,31 @@ class Transfer(Body, frozen=True, kw_only=True):
 
 
 class Closure(Body, frozen=True, kw_only=True):
-    """The account ended."""
+    """The account ended. ``newAccount`` is the one that took its place, where one did (refinanced, transferred)."""
 
     cause: Literal["paid", "settled_short", "refinanced", "written_off", "fraud", "transferred", "cancelled"]
+    new_account: Hash | None = None
 
 
 class Guarantee(Body, frozen=True, kw_only=True):
-    """Someone answers for the debt, up to ``cap`` (absent: all of it)."""
+    """Someone answers for the debt, up to ``cap`` (absent: all of it), until ``released``."""
 
     cap: Money | None = None
     currency: Currency | None = None
     guarantor: Hash
+    released: date | None = None
     type: Code
 
 
 class Collateral(Body, frozen=True, kw_only=True):
-    """Something secures the debt; rank 1 is paid first. ``item`` is a hash that shows the same thing pledged twice."""
+    """Something secures the debt until ``released``; rank 1 is paid first. ``item`` is a hash that shows the same thing
+    pledged twice."""
 
     currency: Currency
     item: Hash | None = None
     kind: Code
     lien_rank: Annotated[int, Meta(ge=1, le=100)]
+    released: date | None = None
     value: Money
     valued_on: date
 

@@ -155,11 +155,13 @@ class ChangedField(Body, frozen=True, kw_only=True):
 
 
 class Correction(Body, frozen=True, kw_only=True):
-    """What ``refs`` name is superseded; history stays."""
+    """What ``refs`` name is superseded; history stays. ``replacement`` is the attestation that states it right: it is
+    on the account already and takes the place of the first of ``refs``; absent: nothing takes its place."""
 
     cause: Code
     changes: Annotated[tuple[ChangedField, ...], Meta(min_length=1, max_length=64)]
     dispute: UUID | None = None
+    replacement: UUID | None = None
 
 
 class Deletion(Body, frozen=True, kw_only=True):

@@ -41,9 +41,11 @@ BODIES: Final[dict[str, Body]] = {
             "past_due_penalty", "past_due_fee", "past_due_interest", "past_due_principal", "due_penalty", "due_fee",
             "due_interest", "due_principal", "advance_penalty", "advance_fee", "advance_interest", "advance_principal",
         ),
-        collateral=True, currency="KES", day_count="30/360", excess_rule="next", first_due=DAY, frequency="monthly",
+        business_day_convention="MF", calendar="KE", collateral=True, currency="KES", day_count="30/360",
+        excess_rule="next", first_due=DAY, frequency="monthly",
         grace_days=5, instalments=6, limit=2**53 - 1, parties=(credit.Party(role="guarantor", subject=HASH),),
-        portfolio_type="instalment", principal=6_000_000, product="asset", rate_ppm=145_000,
+        portfolio_type="instalment", predecessor=HASH, predecessor_lender="baobab", principal=6_000_000,
+        product="asset", rate_ppm=145_000,
     ),
     "alert": risk.Alert(
         account=HASH, audience="acacia", baseline=-1,
@@ -61,8 +63,10 @@ BODIES: Final[dict[str, Body]] = {
     "application": credit.Application(amount=0, channel="branch", currency="JPY", product="cash", term_days=30),
     "charge": credit.Charge(amount=1, component="penalty", currency="KES", due=DAY, reason="late"),
     "charge_off": credit.ChargeOff(amount=1, currency="KES", first_delinquency=DAY, original_amount=2),
-    "closure": credit.Closure(cause="settled_short"),
-    "collateral": credit.Collateral(currency="KES", item=HASH, kind="car", lien_rank=1, value=9, valued_on=DAY),
+    "closure": credit.Closure(cause="refinanced", new_account=HASH),
+    "collateral": credit.Collateral(
+        currency="KES", item=HASH, kind="car", lien_rank=1, released=DAY, value=9, valued_on=DAY
+    ),
     "consent": sharing.Consent(
         artefact=ARTEFACT, capture=sharing.Capture(at=NOW, authenticator="otp", channel="app"), consent=ID,
         signature="a.b.c", signed_by="borrower", signer_key=HASH, step="granted", version=2,
@@ -72,7 +76,8 @@ BODIES: Final[dict[str, Body]] = {
         reason="sold", signature="a.b.c", signer_key=HASH, step="accepted",
     ),
     "correction": sharing.Correction(
-        cause="error", changes=(sharing.ChangedField(name="balance", new_hash=HASH, old_hash=HASH),), dispute=ID
+        cause="error", changes=(sharing.ChangedField(name="balance", new_hash=HASH, old_hash=HASH),), dispute=ID,
+        replacement=OTHER_ID,
     ),
     "cure": credit.Cure(evidence=HASH, probation_end=DAY),
     "decision": credit.Decision(
@@ -94,7 +99,7 @@ BODIES: Final[dict[str, Body]] = {
     "enquiry": credit.Enquiry(consent=ID, depth="hard", purpose="103", view_hash=HASH),
     "erasure": sharing.Erasure(attestations=12, law="KE DPA 40", request=ID),
     "extension": sharing.Extension(fields={"b": "2", "a.b": "", "a_c": "é"}, namespace="metro2", version=1),
-    "guarantee": credit.Guarantee(cap=5, currency="KES", guarantor=HASH, type="personal"),
+    "guarantee": credit.Guarantee(cap=5, currency="KES", guarantor=HASH, released=DAY, type="personal"),
     "identity_link": sharing.IdentityLink(action="merge", evidence="document", first=HASH, second=HASH),
     "insolvency": credit.Insolvency(court_ref=HASH, discharged=DAY, filed=DAY, type="bankruptcy"),
     "key": sharing.KeyEvent(

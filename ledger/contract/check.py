@@ -1,0 +1,189 @@
+"""Whether a contract may be signed at all: every fault by code and path, and a proof that it always ends.
+
+    faults = examine(document)          -> [Fault("name_unknown", "$.rules[0].if", ...), ...], empty: it may be signed
+    contract = compile_contract(document)   the same, raising InvalidInput ``contract_invalid`` on the first one
+
+What is checked, in this order
+1. The document pins this engine and this vocabulary, a real currency, and parties that differ.
+2. ``authority`` names effects of the vocabulary and roles of this contract, and grants nothing by fewer signatures
+   than the effect needs.
+3. Terms do not take the names that the ledger itself provides.
+4. Each rule: its id is its own; its triggers and effects are of the vocabulary; each effect that does not touch money
+   is granted (one that does and is not becomes a proposal: a note, no fault); arguments are there, known, in range.
+5. Each effect's stratum is above each trigger's of its rule. An effect is an event of its own stratum, strata are
+   whole numbers from 0 to 6: so no chain is longer than 6 and every cause ends.
+6. The worst case of effects of one cause, effects of effects counted, is computed and bounded.
+7. Each expression compiles, to the type that its place needs, over names that *every* trigger of its rule tells.
+
+At most FAULTS_MAX are named; expressions are compiled only while there are fewer, so a hostile document is cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from ledger.contract.bounds import EFFECTS_PER_CAUSE_MAX, FAULTS_MAX
+from ledger.contract.conditions import term_types
+from ledger.contract.document import ENGINE, SCHEMA, Document, Rule
+from ledger.contract.program import CompiledContract, Fault, compile_rules
+from ledger.contract.vocabulary import CAUSES, EFFECTS, ROLES, STANDING_INPUTS, TRIGGERS
+from ledger.currency import MINOR_DIGITS
+from ledger.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a document is found to be. ``contract`` is None when there is a fault. ``notes`` are sentences that whoever
+    signs should know; ``effects_per_cause`` is the proven worst case."""
+
+    faults: tuple[Fault, ...]
+    notes: tuple[str, ...]
+    effects_per_cause: int
+    contract: CompiledContract | None
+
+
+def examine(document: Document) -> Examined:
+    """Every fault of a document, its notes, and its compiled form when it has none. Raises Unavailable only."""
+    faults: list[Fault] = []
+    for fault in _faults(document):
+        faults.append(fault)
+        if len(faults) >= FAULTS_MAX:
+            break
+    worst = 0 if faults else effects_per_cause(document)
+    if worst > EFFECTS_PER_CAUSE_MAX:
+        faults.append(Fault("contract_explodes", "$.rules", "one event could have too many effects",
+                            expected=f"<= {EFFECTS_PER_CAUSE_MAX}", found=str(worst)))  # fmt: skip
+    contract = compile_rules(document, faults)
+    return Examined(tuple(faults[:FAULTS_MAX]), tuple(_notes(document)), worst, None if faults else contract)
+
+
+def compile_contract(document: Document) -> CompiledContract:
+    """A document ready to execute. Raises InvalidInput ``contract_invalid`` naming the first fault, Unavailable."""
+    examined = examine(document)
+    if examined.contract is None:
+        first = examined.faults[0]
+        raise InvalidInput("contract_invalid", f"{first.code}: {first.message}", path=first.path,
+                           expected=first.expected, found=first.found,
+                           advice="Run `tallystick contract check FILE` to see every fault.")  # fmt: skip
+    return examined.contract
+
+
+def effects_per_cause(document: Document) -> int:
+    """The most effects that one event may have: for each trigger, those of its rules and of what they trigger.
+
+    Ends because an effect's trigger has the effect's stratum, which is above that of the rule's own trigger.
+    """
+    known: dict[str, int] = {}
+    for trigger in sorted(TRIGGERS, key=lambda name: -TRIGGERS[name].stratum):
+        known[trigger] = sum(
+            1 + known.get(EFFECTS[str(item["effect"])].becomes or "", 0)
+            for rule in document.rules
+            if trigger in rule.on
+            for item in rule.do
+        )
+    together = (sum(times * known[trigger] for trigger, times in causes.items()) for causes in CAUSES)
+    return max(*together, *known.values())
+
+
+def _faults(document: Document) -> Iterator[Fault]:
+    yield from _header(document)
+    yield from _authority(document)
+    for name in document.terms:
+        if f"contract.{name}" in STANDING_INPUTS:
+            yield Fault("term_reserved", f"$.terms.{name}", "the ledger itself provides this name")
+    seen: set[str] = set()
+    for place, rule in enumerate(document.rules):
+        path = f"$.rules[{place}]"
+        if rule.id in seen:
+            yield Fault("rule_twice", f"{path}.id", "two rules have one id", found=rule.id)
+        seen.add(rule.id)
+        yield from _rule(document, rule, path)
+
+
+def _header(document: Document) -> Iterator[Fault]:
+    if document.engine != ENGINE:
+        yield Fault("engine_unknown", "$.engine", "another engine might judge otherwise", ENGINE, document.engine)
+    if document.schema != SCHEMA:
+        yield Fault("schema_unknown", "$.schema", "another version of the vocabulary", SCHEMA, document.schema)
+    if document.currency not in MINOR_DIGITS:
+        yield Fault("currency_unknown", "$.currency", "not an active ISO 4217 code", found=document.currency)
+    if document.parties.guarantor == document.parties.borrower:
+        yield Fault("party_twice", "$.parties.guarantor", "nobody is guarantor of their own debt")
+
+
+def _authority(document: Document) -> Iterator[Fault]:
+    roles = document.parties.roles()
+    for effect, granting in document.authority.items():
+        path = f"$.authority['{effect}']"
+        if effect not in EFFECTS:
+            yield Fault("effect_unknown", path, "no effect of the vocabulary", ", ".join(EFFECTS), effect)
+            continue
+        if len(set(granting)) != len(granting):
+            yield Fault("authority_twice", path, "a role stands twice")
+        strangers = [role for role in granting if role not in roles]
+        if strangers:
+            yield Fault(
+                "party_missing", path, "this contract has no such party", ", ".join(roles), ", ".join(strangers)
+            )
+        if not set(EFFECTS[effect].needs) <= set(granting):
+            yield Fault("authority_missing", path, "granted by fewer signatures than the effect needs",
+                        ", ".join(EFFECTS[effect].needs), ", ".join(granting) or "nobody")  # fmt: skip
+
+
+def _rule(document: Document, rule: Rule, path: str) -> Iterator[Fault]:
+    for trigger in rule.on:
+        if trigger not in TRIGGERS:
+            yield Fault("trigger_unknown", f"{path}.on", "no trigger of the vocabulary", ", ".join(TRIGGERS), trigger)
+    if len(set(rule.on)) != len(rule.on):
+        yield Fault("trigger_twice", f"{path}.on", "a trigger stands twice")
+    if rule.deadline is not None and rule.deadline >= document.expires:
+        yield Fault("deadline_late", f"{path}.deadline", "the contract expires before", f"< {document.expires}",
+                    str(rule.deadline))  # fmt: skip
+    for number, item in enumerate(rule.do):
+        yield from _effect(document, rule, item, f"{path}.do[{number}]")
+
+
+def _effect(document: Document, rule: Rule, item: dict[str, int | str], path: str) -> Iterator[Fault]:
+    name = item.get("effect")
+    effect = EFFECTS.get(name) if isinstance(name, str) else None
+    if effect is None:
+        yield Fault(
+            "effect_unknown", f"{path}.effect", "no effect of the vocabulary", ", ".join(EFFECTS), str(name)[:32]
+        )
+        return
+    if name not in document.authority and not effect.money:
+        yield Fault("authority_missing", f"{path}.effect", "nobody grants this effect; name it in `authority`",
+                    ", ".join(effect.needs), "nobody")  # fmt: skip
+    for trigger in rule.on:
+        if trigger in TRIGGERS and TRIGGERS[trigger].stratum >= effect.stratum:
+            yield Fault("stratum_low", f"{path}.effect", "could go in circles: an effect stands above its trigger",
+                        f"> {TRIGGERS[trigger].stratum} ({trigger})", f"{effect.stratum} ({name})")  # fmt: skip
+    if item.get("to") in ROLES and item["to"] not in document.parties.roles():
+        yield Fault("party_missing", f"{path}.to", "this contract has no such party",
+                    ", ".join(document.parties.roles()), str(item["to"]))  # fmt: skip
+    for argument in item.keys() - effect.arguments.keys() - {"effect"}:
+        yield Fault("argument_unknown", f"{path}.{argument}", f"{name} takes no such argument",
+                    ", ".join(effect.arguments), argument)  # fmt: skip
+    for argument, wanted in effect.arguments.items():
+        if argument not in item and not wanted.optional:
+            yield Fault("argument_missing", f"{path}.{argument}", f"{name} needs it: {wanted.meaning}")
+
+
+def _notes(document: Document) -> Iterator[str]:
+    for rule in document.rules:
+        for item in rule.do:
+            effect = EFFECTS.get(str(item.get("effect")))
+            if effect is not None and effect.money and item["effect"] not in document.authority:
+                yield (f"rule {rule.id}: {item['effect']} is not granted in advance; each time it waits for "
+                       f"{' and '.join(effect.needs)} to sign")  # fmt: skip
+
+
+CHAIN_MAX: Final = max(effect.stratum for effect in EFFECTS.values())
+"""Longest chain of effects of effects, whatever a document says."""
+
+
+def types_of(document: Document) -> dict[str, str]:
+    """Every name that the document's own terms give to expressions, with its type."""
+    return {f"contract.{name}": kind for name, kind in term_types(document.terms)}

@@ -1,0 +1,274 @@
+"""Execution: a contract, what it remembers, one event and what can be seen of the loan; out come the effects.
+
+    execution = execute(contract, memory, event, Inputs(loan, borrower))
+    execution.effects      -> bodies of ``effect`` attestations, in order: publish them with their cause, in one transaction
+    execution.memory       -> keep it beside the contract; a replay makes the same one
+
+Rules
+- Pure: no clock, no randomness, no I/O. The same arguments give the same bytes, in any process, on any day.
+- Exactly once: the id of an effect is SHA-256(contract || rule || leaf hash of the cause || n), ``n`` counting the
+  contract's effects of that cause from 0. The store holds ids unique; an event shown again gives nothing.
+- Nothing fires before all parties signed, after termination, on or after the day ``expires``, or after its deadline,
+  where the day is the latest that the contract has seen: an old value date does not wake an expired contract.
+- Rules of a trigger are tried in the document's order, triggers in the order told, effects' own triggers after those.
+  A rule sees the sums of what earlier rules just did (``contract.penalties``), and the loan as it was at the event.
+- A rule is all or nothing: if its condition or one of its arguments has no value, or a value outside of its range, it
+  does nothing, and ``rule.failed`` with the reason is recorded in its place, once a day.
+- An effect on money that the document does not grant becomes ``proposal.open``; it lands when the last signature comes
+  (``Event.answer``), as an effect of that answer. An amount of 0 does nothing.
+- When the day's tick goes by another holiday list than the contract's, no rule is evaluated: ``calendar_differs``.
+
+It always ends: a queue of triggers, each new one of a higher stratum than its cause (check.py).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from ledger.attestation.contract_kinds import Cause, Effect
+from ledger.contract.bounds import PROPOSALS_MAX
+from ledger.contract.conditions import Failure, run
+from ledger.contract.document import ENGINE
+from ledger.contract.inputs import NOBODY, BorrowerInputs, LoanInputs
+from ledger.contract.memory import (
+    ContractState,
+    Memory,
+    Proposal,
+    after_effect,
+    after_event,
+    answered,
+    failing,
+    may_fire,
+)
+from ledger.contract.occurrences import Occurrence
+from ledger.contract.program import CompiledContract, CompiledEffect, CompiledRule
+from ledger.contract.vocabulary import EFFECTS, FAILED, PROPOSAL_DAYS, Value
+
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A party's answer to the proposal whose effect has this id."""
+
+    effect: bytes
+    party: str
+    accepts: bool
+
+
+@dataclass(frozen=True)
+class Event:
+    """One attestation as a cause: its place in the log, the day it is about (an ordinal), and what it means. ``calendars``
+    are a tick's holiday lists by name."""
+
+    cause: Cause
+    day: int
+    happened: tuple[Occurrence, ...] = ()
+    calendars: Mapping[str, bytes] = field(default_factory=dict)
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What can be seen beside the event, on its day."""
+
+    loan: LoanInputs
+    borrower: BorrowerInputs = NOBODY
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What an event did in one contract, and what the contract remembers from then on."""
+
+    effects: tuple[Effect, ...]
+    memory: Memory
+
+
+def effect_id(contract: bytes, rule: str, commitment: bytes, n: int) -> bytes:
+    """The name of an effect, known before it happens: 32 bytes. ``n`` is eight bytes, the most significant first."""
+    return sha256(contract + rule.encode() + commitment + n.to_bytes(8, "big")).digest()
+
+
+def execute(contract: CompiledContract, memory: Memory, event: Event, inputs: Inputs) -> Execution:
+    """All that ``event`` does in ``contract``. Raises nothing that depends on the event or the inputs."""
+    if (event.cause.index, event.cause.position) <= memory.handled:
+        return Execution((), memory)
+    memory = after_event(memory, event.cause.index, event.cause.position, event.day, event.happened)
+    if memory.state != ContractState.IN_FORCE or memory.today >= contract.document.expires.toordinal():
+        return Execution((), memory)
+    running = _Run(contract, memory, event, inputs)
+    if event.answer is not None:
+        running.answer(event.answer)
+    running.drain()
+    return Execution(tuple(running.effects), running.memory)
+
+
+class _Run:
+    """One execution under way: the memory so far, the effects so far, and the triggers still to be looked at."""
+
+    def __init__(self, contract: CompiledContract, memory: Memory, event: Event, inputs: Inputs) -> None:
+        self.contract = contract
+        self.memory = memory
+        self.event = event
+        self.inputs = inputs
+        self.effects: list[Effect] = []
+        self.waiting: deque[tuple[Occurrence, int | None]] = deque((one, None) for one in event.happened)
+        self.misdated = _calendar_differs(contract, event)
+
+    def drain(self) -> None:
+        """Look at every trigger; each rule of it once."""
+        while self.waiting:
+            happened, after = self.waiting.popleft()
+            bound = None
+            for rule in self.contract.by_trigger.get(happened.trigger, ()):
+                bound = self._try(rule, happened, after, bound)
+
+    def _try(self, rule: CompiledRule, happened: Occurrence, after: int | None, bound: _Bound | None) -> _Bound | None:
+        """One rule. Gives back what the next rule may go on using: the bound inputs, if nothing changed them."""
+        scope = self._scope(rule, happened)
+        if self.memory.today > rule.deadline or not may_fire(self.memory, rule.once, rule.id, scope):
+            return bound
+        bound = bound or self._bind(happened)
+        holds = Failure("calendar_differs") if self.misdated else run(rule.when, bound.activation)
+        if isinstance(holds, Failure):
+            self._fail(rule, holds, "if", after, bound)
+        elif holds:
+            self._fire(rule, scope, after, bound)
+        return None if bound.effects != len(self.effects) else bound
+
+    def _bind(self, happened: Occurrence) -> _Bound:
+        values = bind(self.contract, self.memory, self.inputs, happened)
+        return _Bound(values, self.contract.environment.Activation(values), len(self.effects))
+
+    def _scope(self, rule: CompiledRule, happened: Occurrence) -> int | None:
+        if rule.once == "per-day":
+            return self.event.day
+        if rule.once != "per-instalment":
+            return None
+        return int(happened.values.get("event.instalment", self.inputs.loan.instalment))
+
+    def _fire(self, rule: CompiledRule, scope: int | None, after: int | None, bound: _Bound) -> None:
+        """All effects of a rule, or its failure."""
+        landing: list[tuple[CompiledEffect, dict[str, int | str]]] = []
+        for number, effect in enumerate(rule.do):
+            arguments = dict(effect.constants)
+            for name, wanted, program in effect.programs:
+                value = run(program, bound.activation)
+                if not isinstance(value, Failure) and not wanted.least <= value <= wanted.most:
+                    value = Failure("argument_out_of_range")
+                if isinstance(value, Failure):
+                    return self._fail(rule, value, f"do.{number}.{name}", after, bound)
+                arguments[name] = int(value)
+            if arguments.get("amount") != 0 or not EFFECTS[effect.name].money:
+                landing.append((effect, arguments))
+        opened = sum(not effect.granted or effect.name == "proposal.open" for effect, _ in landing)
+        if opened + len(self.memory.proposals) > PROPOSALS_MAX:
+            return self._fail(rule, Failure("proposals_too_many"), "do", after, bound)
+        for effect, arguments in landing:
+            self._land(rule.id, rule.once, effect, arguments, scope, after, bound.hash())
+        return None
+
+    def _land(
+        self, rule: str, once: str, effect: CompiledEffect, arguments: dict[str, int | str], scope: int | None,
+        after: int | None, inputs: bytes,
+    ) -> None:  # fmt: skip
+        name = effect.name
+        if not effect.granted:
+            until = self.memory.today + PROPOSAL_DAYS
+            arguments |= {"effect": name, "needs": ",".join(effect.needs), "until": until}
+            name = "proposal.open"
+        elif name == "proposal.open":
+            arguments |= {"needs": str(arguments["to"]), "until": self.memory.today + int(arguments["days"])}
+        self._record(name, rule, once, arguments, scope, after, inputs)
+        if effect.granted:
+            self._becomes(name, arguments)
+
+    def _becomes(self, name: str, arguments: dict[str, int | str]) -> None:
+        """An effect that is a trigger in turn waits behind the others."""
+        trigger = EFFECTS[name].becomes
+        if trigger is None or trigger not in self.contract.by_trigger:
+            return
+        told: dict[str, Value] = {f"event.{key}": value for key, value in arguments.items()}
+        self.waiting.append((Occurrence(trigger, {**told, "event.day": self.event.day}), len(self.effects) - 1))
+
+    def _fail(self, rule: CompiledRule, failure: Failure, at: str, after: int | None, bound: _Bound) -> None:
+        if self.event.day > self.memory.by_day.get(failing(rule.id), 0):
+            told: dict[str, int | str] = {"at": at, "code": failure.code}
+            self._record(FAILED, rule.id, rule.once, told, self.event.day, after, bound.hash())
+
+    def answer(self, answer: Answer) -> None:
+        """A party answered a proposal; when it was the last signature needed, its effect lands."""
+        self.memory, ready = answered(self.memory, answer.effect, answer.party, answer.accepts)
+        if ready is None or not ready.effect:
+            return
+        self._record(ready.effect, ready.rule, "", ready.arguments, None, None, _answer_hash(ready, answer))
+        self._becomes(ready.effect, ready.arguments)
+
+    def _record(
+        self, name: str, rule: str, once: str, arguments: dict[str, int | str], scope: int | None, after: int | None,
+        inputs: bytes,
+    ) -> None:  # fmt: skip
+        n, cause, document = len(self.effects), self.event.cause, self.contract.document
+        effect = Effect(
+            account=document.account, after=after, arguments=arguments, cause=cause, contract=self.contract.hash,
+            effect=name, engine=ENGINE, id=effect_id(self.contract.hash, rule, cause.commitment, n), inputs=inputs,
+            lender=document.parties.lender, n=n, rule=rule, scope=scope,
+        )  # fmt: skip
+        self.effects.append(effect)
+        self.memory = after_effect(self.memory, once, effect)
+
+
+class _Bound:
+    """The values that a trigger's rules see, ready for the engine, and how many effects there were when they were read."""
+
+    def __init__(self, values: dict[str, Value], activation: Any, effects: int) -> None:
+        self.values = values
+        self.activation = activation
+        self.effects = effects
+
+    def hash(self) -> bytes:
+        """SHA-256 of the values as canonical JSON."""
+        return sha256(_ENCODER.encode(self.values)).digest()
+
+
+def bind(contract: CompiledContract, memory: Memory, inputs: Inputs, happened: Occurrence) -> dict[str, Value]:
+    """A value for every name that an expression of the contract reads and this trigger tells; no other."""
+    values: dict[str, Value] = {}
+    for name in contract.names:
+        room, _, field_name = name.partition(".")
+        if room == "loan":
+            values[name] = getattr(inputs.loan, field_name)
+        elif room == "event":
+            if name in happened.values:
+                values[name] = happened.values[name]
+        elif room == "borrower":
+            values[name] = getattr(inputs.borrower, field_name)
+        else:
+            values[name] = contract.terms[name] if name in contract.terms else _remembered(contract, memory, field_name)
+    return values
+
+
+def _remembered(contract: CompiledContract, memory: Memory, name: str) -> int:
+    if name == "age_days":
+        return memory.today - memory.began
+    if name == "days_left":
+        return contract.document.expires.toordinal() - memory.today
+    return int(getattr(memory, name))
+
+
+def _calendar_differs(contract: CompiledContract, event: Event) -> bool:
+    if contract.calendar is None:
+        return False
+    name, digest = contract.calendar
+    return name in event.calendars and event.calendars[name].hex() != digest
+
+
+def _answer_hash(proposal: Proposal, answer: Answer) -> bytes:
+    """What an accepted effect stands on: the proposal, and whose answer was the last."""
+    return sha256(_ENCODER.encode({"party": answer.party, "proposal": proposal.id.hex()})).digest()

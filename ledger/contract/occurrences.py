@@ -1,0 +1,152 @@
+"""From an attestation on the ledger to what it means for a contract: its triggers, with what each tells.
+
+    occurrences("repayment", body, before=state, day=date(2026, 3, 31))
+        -> (Occurrence("repayment.received", {"event.amount": 5000, "event.dpd": 3, ...}),)
+
+Rules
+- Pure and total: a kind that is no trigger gives nothing.
+- ``before`` is the loan just before the attestation, ``after`` just after it; both None where it is about no loan.
+- A missed instalment is no attestation: it follows from the day's tick, on the day after the due date.
+- An occurrence carries exactly what its trigger tells (vocabulary.py), under full names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any, Final
+
+import msgspec
+
+from ledger.attestation import contract_kinds as contracting
+from ledger.attestation import credit_kinds as credit
+from ledger.attestation import sharing_kinds as sharing
+from ledger.contract.inputs import oldest_unmet_number
+from ledger.contract.vocabulary import Value
+from ledger.loan.arrears import arrears
+from ledger.loan.state import LoanState
+
+
+class Occurrence(msgspec.Struct, frozen=True, gc=False):
+    """One trigger, and what it tells by full name (``event.amount``)."""
+
+    trigger: str
+    values: dict[str, Value]
+
+
+def occurrence(trigger: str, day: date, **values: Value) -> Occurrence:
+    """An occurrence from short names."""
+    told: dict[str, Value] = {f"event.{name}": value for name, value in values.items()}
+    return Occurrence(trigger, {"event.day": day.toordinal(), **told})
+
+
+def occurrences(
+    kind: str, body: Any, *, before: LoanState | None, after: LoanState | None, day: date
+) -> tuple[Occurrence, ...]:
+    """What an attestation about a loan or its borrower is, for contracts. Ticks have ``tick_occurrences``."""
+    told = _TOLD.get(kind)
+    happened = () if told is None else told(body, before, day)
+    ended = before is not None and after is not None and before.closed is None and after.closed is not None
+    if ended and kind != "closure":
+        cause = "paid" if kind == "repayment" else kind
+        return (*happened, occurrence("loan.closed", day, code=cause))
+    return happened
+
+
+def tick_occurrences(
+    tick: contracting.Tick, state: LoanState | None, *, business_day: bool = True
+) -> tuple[Occurrence, ...]:
+    """What a day's tick is, for a contract on the loan ``state``: the day, the instalment that was missed, disasters."""
+    found = [occurrence("tick.day", tick.day, business_day=business_day)]
+    missed = None if state is None else missed_instalment(state, tick.day)
+    if missed is not None:
+        number, amount = missed
+        found.append(occurrence("repayment.missed", tick.day, instalment=number, amount=amount))
+    for fact in tick.declared:
+        found.append(occurrence("disaster.declared", tick.day, code=fact.region, days=fact.days))
+    return tuple(found)
+
+
+def missed_instalment(state: LoanState, day: date) -> tuple[int, int] | None:
+    """(number, amount unmet) of the instalment that was due the day before ``day`` and is not fully met."""
+    left, due_day = state.paid - state.charges, day.toordinal() - 1
+    for number, (due, amount) in enumerate(state.schedule, 1):
+        left -= amount
+        if due == due_day and left < 0:
+            return number, min(-left, amount)
+        if due > due_day:
+            return None
+    return None
+
+
+Told = tuple[Occurrence, ...]
+
+
+def _repayment(body: credit.Repayment, before: LoanState | None, day: date) -> Told:
+    if before is None:
+        return ()
+    first = oldest_unmet_number(before)
+    after = oldest_unmet_number(msgspec.structs.replace(before, paid=before.paid + body.amount))
+    end = len(before.schedule) + 1
+    return (
+        occurrence(
+            "repayment.received", day, amount=body.amount, code=body.channel, dpd=arrears(before, day).days,
+            instalment=first, cleared=(after or end) - first if first else 0,
+        ),
+    )  # fmt: skip
+
+
+def _reversal(body: credit.Reversal, before: LoanState | None, day: date) -> Told:
+    return (occurrence("repayment.reversed", day, amount=body.amount, code=body.cause),)
+
+
+def _disbursement(body: credit.Disbursement, before: LoanState | None, day: date) -> Told:
+    return (occurrence("loan.disbursed", day, amount=body.amount, tranche=body.tranche),)
+
+
+def _application(body: credit.Application, before: LoanState | None, day: date) -> Told:
+    return (occurrence("application.enquired", day, amount=body.amount, code=body.product),)
+
+
+def _enquiry(body: credit.Enquiry, before: LoanState | None, day: date) -> Told:
+    return (occurrence("application.enquired", day, amount=0, code=body.purpose),)
+
+
+def _collateral(body: credit.Collateral, before: LoanState | None, day: date) -> Told:
+    return (occurrence("collateral.valued", day, amount=body.value, code=body.kind),)
+
+
+def _closure(body: credit.Closure, before: LoanState | None, day: date) -> Told:
+    return (occurrence("loan.closed", day, code=body.cause),)
+
+
+def _consent(body: sharing.Consent, before: LoanState | None, day: date) -> Told:
+    if body.step not in ("granted", "revoked"):
+        return ()
+    purpose = body.artefact.purpose.code if body.artefact is not None else ""
+    return (occurrence(f"consent.{body.step}", day, code=purpose),)
+
+
+def _score(body: sharing.Score, before: LoanState | None, day: date) -> Told:
+    return (occurrence("score.published", day, code=body.model, score=body.value),)
+
+
+def _dispute(body: sharing.Dispute, before: LoanState | None, day: date) -> Told:
+    return (occurrence("dispute.opened", day, code=body.claim),) if body.state == "opened" else ()
+
+
+def _alert(body: Any, before: LoanState | None, day: date) -> Told:
+    """A warning of the risk room: told by its ``code`` (or ``rule``) and ``severity``, when it is opened."""
+    if getattr(body, "step", "opened") not in ("opened", "raised"):
+        return ()
+    code = str(getattr(body, "code", None) or getattr(body, "rule", ""))
+    return (occurrence("alert.raised", day, code=code, severity=int(getattr(body, "severity", 3))),)
+
+
+_TOLD: Final[dict[str, Callable[[Any, LoanState | None, date], Told]]] = {
+    "alert": _alert, "application": _application, "closure": _closure, "collateral": _collateral,
+    "consent": _consent, "disbursement": _disbursement, "dispute": _dispute, "enquiry": _enquiry,
+    "repayment": _repayment, "reversal": _reversal, "score": _score,
+}  # fmt: skip
+TRIGGERING_KINDS: Final = frozenset(_TOLD)
+"""Kinds of attestations, beside the tick, that may make a rule fire."""

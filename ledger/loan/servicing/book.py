@@ -56,6 +56,7 @@ class OpenRow:
     met_by: list[tuple[bytes, date, int, int]] = field(default_factory=list)
     charges: list[OpenCharge] = field(default_factory=list)
     left_to_meet: list[int] = field(default_factory=list)
+    credited: int = 0
 
     def __post_init__(self) -> None:
         self.left_to_meet = list(self.owed)
@@ -162,8 +163,8 @@ class Book:
         return next((row for row in self.rows if row.due == due and row.kind == "instalment"), None)
 
     def insert(self, row: OpenRow) -> OpenRow:
-        """In order of due dates; a down payment before an instalment of the same day, an extra row after it."""
-        order = {"down_payment": 0, "instalment": 1, "extra": 2}
+        """In order of due dates; on one day the instalment first, then the down payment, then extra rows."""
+        order = {"instalment": 0, "down_payment": 1, "extra": 2}
         self.rows.append(row)
         self.rows.sort(key=lambda r: (r.due, order[r.kind]))
         return row

@@ -228,6 +228,7 @@ def credit_back(book: Book, movement: Movement, outcome: Outcome, splits: Splits
     row = book.row_for(movement.on, on_due_date=False)
     owed = _owed_again(book, movement, splits)
     book.principal += owed[PRINCIPAL]
+    row.credited += owed[PRINCIPAL]
     for component, amount in enumerate(owed):
         row.owe(component, amount, movement.on)
         outcome.split[component] += amount

@@ -43,7 +43,8 @@ class MetBy:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instalment:
     """One row of the plan as it stands. ``met`` = ``on_time`` + ``in_advance`` + ``late``; ``met_on`` is the day on
-    which nothing of it was unmet any more. Amounts in minor units by component."""
+    which nothing of it was unmet any more; ``credited`` is principal that chargebacks put here. Amounts in minor units
+    by component."""
 
     n: int
     due: date
@@ -56,6 +57,7 @@ class Instalment:
     written_off: Amounts
     met_on: date | None
     met_by: tuple[MetBy, ...]
+    credited: int = 0
 
     @property
     def met(self) -> Amounts:
@@ -221,6 +223,7 @@ def _instalment(row: OpenRow) -> Instalment:
         written_off=Amounts(*row.written_off),
         met_on=row.met_on,
         met_by=tuple(MetBy(ref, on, Amounts(*amounts)) for (ref, on), amounts in by.items()),
+        credited=row.credited,
     )
 
 

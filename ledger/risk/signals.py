@@ -109,6 +109,12 @@ class Signal(NamedTuple):
 CAUSES_MAX: Final = 8
 """Causes named in one alert; the rest are counted."""
 
+NEVER_SHOWN: Final = ("application", "enquiry", "guarantor_miss", "pledged_elsewhere")
+"""Events of other lenders that no credit view shows, or that are about another borrower: counted, never named."""
+
+JOINED: Final = ("evergreens_90", "round_trips_90", "pledged_elsewhere", "guarantor_misses_90")
+"""Readings that join the lender's own events with others'; every other reading from elsewhere leaves its own out."""
+
 LOAN_READINGS: Final[dict[str, Callable[[Loan, int], int]]] = {
     "dpd": dpd,
     "missed": lambda loan, day: loan.missed,
@@ -188,7 +194,7 @@ def _signal(
     own = state.own[lender]
     key = f"{rule.code}:{account.hex()}" if account else rule.code
     causes = [trace for trace in reversed(state.shared.trail) if _is_cause(trace, rule, lender, account, day, reach)]
-    named = [trace for trace in causes if trace.entry >= 0 and (trace.lender == lender or reach.shows(trace.lender))]
+    named = [trace for trace in causes if trace.entry >= 0 and _may_read(trace, lender, reach)]
     named = named[:CAUSES_MAX]
     return Signal(
         rule, account, reading, own.episodes[key], _reasons(book, own, rule), tuple(named), len(causes) - len(named)
@@ -199,8 +205,12 @@ def _is_cause(trace: Trace, rule: Rule, lender: str, account: bytes, day: int, r
     if trace.kind not in rule.causes or day - trace.day >= rule.days:
         return False
     if trace.lender == lender:
-        return not account or trace.account == account
+        return (rule.hears == "own" or rule.reading in JOINED) and (not account or trace.account == account)
     return rule.hears == "elsewhere" and reach.counts(trace.lender)
+
+
+def _may_read(trace: Trace, lender: str, reach: Reach) -> bool:
+    return trace.lender == lender or (trace.kind not in NEVER_SHOWN and reach.shows(trace.lender))
 
 
 def _reasons(book: RuleBook, own: Own, rule: Rule) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 from uuid import UUID
 
@@ -62,8 +62,16 @@ def ensure_may_publish(batch: Batch, role: str) -> None:
 class Projection:
     """The projections of one group, starting from the rows as they were read."""
 
-    def __init__(self, loans: Mapping[LoanKey, CachedLoan], consents: Mapping[UUID, list[ConsentRow]]) -> None:
+    def __init__(
+        self,
+        loans: Mapping[LoanKey, CachedLoan],
+        consents: Mapping[UUID, list[ConsentRow]],
+        watched: Set[LoanKey] = frozenset(),
+    ) -> None:
+        """``watched`` are loans of which each state on the way is kept (:attr:`passed`): contracts look at them."""
         self._loans = loans
+        self._watched = watched
+        self.passed: dict[Place, tuple[LoanKey, LoanState | None, LoanState]] = {}
         self._states: dict[LoanKey, tuple[LoanState, Place]] = {}
         self._consents: dict[ConsentKey, ConsentRow] = {
             (row.subject, row.consent, row.version): row for rows in consents.values() for row in rows
@@ -87,8 +95,11 @@ class Projection:
                     self.apply_to_consents(attestation, batch_id, consents, now)
                     continue
                 before, last = states.get(key) or self._current(key)
-                states[key] = fold(before, attestation.envelope, attestation.body), (batch_id, position)
+                after, here = fold(before, attestation.envelope, attestation.body), (batch_id, position)
+                states[key] = after, here
                 chain.append(last)
+                if key in self._watched:
+                    self.passed[here] = key, before, after
             except TallystickError as error:
                 error.path = f"$[{position}]" + (error.path or "$")[1:]
                 raise
@@ -96,6 +107,10 @@ class Projection:
         self._consents |= consents
         self._touched |= consents.keys()
         return chain
+
+    def state(self, key: LoanKey) -> LoanState | None:
+        """The loan as of the batches taken in so far."""
+        return self._current(key)[0]
 
     def _current(self, key: LoanKey) -> tuple[LoanState | None, Place | None]:
         if key in self._states:

@@ -21,7 +21,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Final
 
-from ledger.errors import InvalidInput
+from ledger.errors import InvalidInput, NotFound
 from ledger.loan.actus import event_schedule
 from ledger.loan.actus.annuity import annuity_amount
 from ledger.loan.actus.contract_types import TYPES
@@ -37,14 +37,16 @@ CALENDARS: Final[dict[str, IsBusinessDay]] = {"NC": every_day, "MF": monday_to_f
 EVENTS_MAX: Final = 20_000
 """Events of one contract: forty years of monthly ones with every option are under 5,000."""
 
-_OBSERVABLE: Final = frozenset({EventType.PP, EventType.PR, EventType.PI, EventType.XD})
+_OBSERVABLE: Final = frozenset({EventType.AD, EventType.PP, EventType.PR, EventType.PI, EventType.XD})
+_MOVES_A_LINE: Final = frozenset({EventType.PR, EventType.PI})
 _WITH_REDEMPTION_CYCLE: Final = frozenset({"LAM", "NAM", "ANN"})
 _NEED_PRINCIPAL: Final = frozenset({EventType.IP, EventType.IPCI, EventType.PR, EventType.PI})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """A thing that happened to the contract: a call (XD), a prepayment (PP), a draw or repayment of a line (PI, PR).
+    """A thing that happened to the contract: a call (XD), a prepayment (PP), a draw or repayment of a line (PI, PR); or
+    a look at its state (AD), which pays and changes nothing.
 
     ``value`` is signed as a payoff: positive came in to the party whose books these are.
     """
@@ -77,7 +79,7 @@ def evaluate(
 ) -> list[Row]:
     """The contract's rows in order. ``is_business_day`` stands for ``terms.calendar`` where that is not NC or MF.
 
-    Raises InvalidInput ``terms_incomplete``, ``terms_too_long``, ``observation_missing``, ``calendar_unknown``.
+    Raises InvalidInput ``terms_incomplete``, ``terms_too_long``, ``observation_missing``, NotFound ``calendar_unknown``.
     """
     contract = contract_of(terms, until=until, market=market, observed=observed, is_business_day=is_business_day)
     functions = TYPES[terms.contract_type].functions
@@ -198,7 +200,7 @@ def _observed_events(contract: Contract, observed: Sequence[Observed]) -> list[E
                 expected=", ".join(sorted(_OBSERVABLE)), found=seen.type,
             )  # fmt: skip
         event_type = EventType(seen.type)
-        if event_type is EventType.XD or (event_type is not EventType.PP and contract.terms.contract_type != "UMP"):
+        if event_type is EventType.XD or (event_type in _MOVES_A_LINE and contract.terms.contract_type != "UMP"):
             continue
         found.append(Event(type=event_type, time=seen.time, calculated=seen.time, amount=seen.value))
         if event_type is EventType.PP and contract.terms.penalty_type != "O":
@@ -223,7 +225,7 @@ def _before_purchase(terms: Terms, event: Event) -> bool:
 def _named_calendar(name: str) -> IsBusinessDay:
     found = CALENDARS.get({"NoCalendar": "NC", "MondayToFriday": "MF"}.get(name, name))
     if found is None:
-        raise InvalidInput(
+        raise NotFound(
             "calendar_unknown", "no such calendar", path="$.calendar", expected=", ".join(CALENDARS), found=name,
             advice="Pass the business days of a frozen calendar beside the terms.",
         )  # fmt: skip

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from hashlib import sha256
 from typing import Any, Final
 
@@ -180,14 +181,17 @@ class _Run:
     ) -> None:  # fmt: skip
         name = effect.name
         if not effect.granted:
-            until = self.memory.today + PROPOSAL_DAYS
-            arguments |= {"effect": name, "needs": ",".join(effect.needs), "until": until}
+            arguments |= {"effect": name, "needs": ",".join(effect.needs), "until": self._until(PROPOSAL_DAYS)}
             name = "proposal.open"
         elif name == "proposal.open":
-            arguments |= {"needs": str(arguments["to"]), "until": self.memory.today + int(arguments["days"])}
+            arguments |= {"needs": str(arguments["to"]), "until": self._until(int(arguments["days"]))}
         self._record(name, rule, once, arguments, scope, after, inputs)
         if effect.granted:
             self._becomes(name, arguments)
+
+    def _until(self, days: int) -> str:
+        """The last day on which a proposal of today may be answered."""
+        return date.fromordinal(self.memory.today + days).isoformat()
 
     def _becomes(self, name: str, arguments: dict[str, int | str]) -> None:
         """An effect that is a trigger in turn waits behind the others."""

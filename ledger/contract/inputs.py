@@ -81,7 +81,7 @@ def loan_inputs(state: LoanState, day: date) -> LoanInputs:
         charges=_within(state.charges),
         collateral=state.collateral,
         days_since_paid=_days(since, today),
-        days_to_due=next((due - today for due, _ in state.schedule if due >= today), -1),
+        days_to_due=next((row[0] - today for row in state.schedule if row[0] >= today), -1),
         defaulted=state.defaulted is not None,
         delinquent_days=late.delinquent_days,
         disbursed=_within(state.disbursed),
@@ -90,7 +90,7 @@ def loan_inputs(state: LoanState, day: date) -> LoanInputs:
         forborne=state.forborne,
         grace_days=state.grace_days,
         instalment=oldest_unmet_number(state),
-        instalments=len(state.schedule) or state.instalments or 0,
+        instalments=state.met_rows + len(state.schedule) or state.instalments or 0,
         overdue=_within(late.amount or 0),
         paid=_within(state.paid),
         paused=any(start <= today < until for start, until in state.pauses),
@@ -102,12 +102,7 @@ def loan_inputs(state: LoanState, day: date) -> LoanInputs:
 
 def oldest_unmet_number(state: LoanState) -> int:
     """Number, from 1, of the first instalment that payments have not fully met; 0 when all are or none is known."""
-    left = state.paid - state.charges
-    for number, (_, amount) in enumerate(state.schedule, 1):
-        left -= amount
-        if left < 0:
-            return number
-    return 0
+    return state.met_rows + 1 if state.schedule else 0
 
 
 def _days(since: date | None, today: int) -> int:

@@ -16,6 +16,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from enum import StrEnum
 from typing import Any, Final
 
@@ -201,9 +202,8 @@ def proposal_of(effect: Effect) -> Proposal:
     """The proposal that a ``proposal.open`` opens."""
     arguments = dict(effect.arguments)
     name, needs, until = (arguments.pop(key, "") for key in ("effect", "needs", "until"))
-    return Proposal(
-        effect.id, effect.rule, str(name), arguments, tuple(str(needs).split(",")), int(until or 0), effect.scope
-    )
+    signers, last = tuple(str(needs).split(",")), date.fromisoformat(str(until)).toordinal()
+    return Proposal(effect.id, effect.rule, str(name), arguments, signers, last, effect.scope)
 
 
 def answered(memory: Memory, effect: bytes, party: str, accepts: bool) -> tuple[Memory, Proposal | None]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -24,7 +24,7 @@ from ledger.attestation import sharing_kinds as sharing
 from ledger.contract.inputs import oldest_unmet_number
 from ledger.contract.vocabulary import Value
 from ledger.loan.arrears import arrears
-from ledger.loan.state import LoanState
+from ledger.loan.state import LoanState, unmet_of
 
 
 class Occurrence(msgspec.Struct, frozen=True, gc=False):
@@ -45,7 +45,7 @@ def occurrences(
 ) -> tuple[Occurrence, ...]:
     """What an attestation about a loan or its borrower is, for contracts. Ticks have ``tick_occurrences``."""
     told = _TOLD.get(kind)
-    happened = () if told is None else told(body, before, day)
+    happened = () if told is None else told(body, _Loan(before, after), day)
     ended = before is not None and after is not None and before.closed is None and after.closed is not None
     if ended and kind != "closure":
         cause = "paid" if kind == "repayment" else kind
@@ -69,73 +69,77 @@ def tick_occurrences(
 
 def missed_instalment(state: LoanState, day: date) -> tuple[int, int] | None:
     """(number, amount unmet) of the instalment that was due the day before ``day`` and is not fully met."""
-    left, due_day = state.paid - state.charges, day.toordinal() - 1
-    for number, (due, amount) in enumerate(state.schedule, 1):
-        left -= amount
-        if due == due_day and left < 0:
-            return number, min(-left, amount)
-        if due > due_day:
+    due_day = day.toordinal() - 1
+    for number, row in enumerate(state.schedule, state.met_rows + 1):
+        if row[0] == due_day and unmet_of(row) > 0:
+            return number, unmet_of(row)
+        if row[0] > due_day:
             return None
     return None
+
+
+class _Loan(NamedTuple):
+    """The loan just before and just after an attestation."""
+
+    before: LoanState | None
+    after: LoanState | None
 
 
 Told = tuple[Occurrence, ...]
 
 
-def _repayment(body: credit.Repayment, before: LoanState | None, day: date) -> Told:
-    if before is None:
+def _repayment(body: credit.Repayment, loan: _Loan, day: date) -> Told:
+    if loan.before is None:
         return ()
-    first = oldest_unmet_number(before)
-    after = oldest_unmet_number(msgspec.structs.replace(before, paid=before.paid + body.amount))
-    end = len(before.schedule) + 1
+    cleared = 0 if loan.after is None else max(loan.after.met_rows - loan.before.met_rows, 0)
     return (
         occurrence(
-            "repayment.received", day, amount=body.amount, code=body.channel, dpd=arrears(before, day).days,
-            instalment=first, cleared=(after or end) - first if first else 0,
+            "repayment.received", day, amount=body.amount, code=body.channel, dpd=arrears(loan.before, day).days,
+            instalment=oldest_unmet_number(loan.before), cleared=cleared,
         ),
     )  # fmt: skip
 
 
-def _reversal(body: credit.Reversal, before: LoanState | None, day: date) -> Told:
+def _reversal(body: credit.Reversal, loan: _Loan, day: date) -> Told:
     return (occurrence("repayment.reversed", day, amount=body.amount, code=body.cause),)
 
 
-def _disbursement(body: credit.Disbursement, before: LoanState | None, day: date) -> Told:
+def _disbursement(body: credit.Disbursement, loan: _Loan, day: date) -> Told:
     return (occurrence("loan.disbursed", day, amount=body.amount, tranche=body.tranche),)
 
 
-def _application(body: credit.Application, before: LoanState | None, day: date) -> Told:
+def _application(body: credit.Application, loan: _Loan, day: date) -> Told:
     return (occurrence("application.enquired", day, amount=body.amount, code=body.product),)
 
 
-def _enquiry(body: credit.Enquiry, before: LoanState | None, day: date) -> Told:
+def _enquiry(body: credit.Enquiry, loan: _Loan, day: date) -> Told:
     return (occurrence("application.enquired", day, amount=0, code=body.purpose),)
 
 
-def _collateral(body: credit.Collateral, before: LoanState | None, day: date) -> Told:
+def _collateral(body: credit.Collateral, loan: _Loan, day: date) -> Told:
     return (occurrence("collateral.valued", day, amount=body.value, code=body.kind),)
 
 
-def _closure(body: credit.Closure, before: LoanState | None, day: date) -> Told:
+def _closure(body: credit.Closure, loan: _Loan, day: date) -> Told:
     return (occurrence("loan.closed", day, code=body.cause),)
 
 
-def _consent(body: sharing.Consent, before: LoanState | None, day: date) -> Told:
+def _consent(body: sharing.Consent, loan: _Loan, day: date) -> Told:
     if body.step not in ("granted", "revoked"):
         return ()
     purpose = body.artefact.purpose.code if body.artefact is not None else ""
     return (occurrence(f"consent.{body.step}", day, code=purpose),)
 
 
-def _score(body: sharing.Score, before: LoanState | None, day: date) -> Told:
+def _score(body: sharing.Score, loan: _Loan, day: date) -> Told:
     return (occurrence("score.published", day, code=body.model, score=body.value),)
 
 
-def _dispute(body: sharing.Dispute, before: LoanState | None, day: date) -> Told:
+def _dispute(body: sharing.Dispute, loan: _Loan, day: date) -> Told:
     return (occurrence("dispute.opened", day, code=body.claim),) if body.state == "opened" else ()
 
 
-def _alert(body: Any, before: LoanState | None, day: date) -> Told:
+def _alert(body: Any, loan: _Loan, day: date) -> Told:
     """A warning of the risk room: told by its ``code`` (or ``rule``) and ``severity``, when it is opened."""
     if getattr(body, "step", "opened") not in ("opened", "raised"):
         return ()
@@ -143,7 +147,7 @@ def _alert(body: Any, before: LoanState | None, day: date) -> Told:
     return (occurrence("alert.raised", day, code=code, severity=int(getattr(body, "severity", 3))),)
 
 
-_TOLD: Final[dict[str, Callable[[Any, LoanState | None, date], Told]]] = {
+_TOLD: Final[dict[str, Callable[[Any, _Loan, date], Told]]] = {
     "alert": _alert, "application": _application, "closure": _closure, "collateral": _collateral,
     "consent": _consent, "disbursement": _disbursement, "dispute": _dispute, "enquiry": _enquiry,
     "repayment": _repayment, "reversal": _reversal, "score": _score,

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import strawberry
 
 from api.auth.permissions import Permission
+from api.graphql.classification import Classified
 from api.graphql.connections import After, Connection, First, Node, page_of
 from api.graphql.context import Context, Info
 from api.graphql.fields import guarded_field, guarded_type, open_type
@@ -31,7 +32,7 @@ AsOf = Annotated[
 
 
 @strawberry.type
-class Figures:
+class Figures(Classified):
     """The figures of one loan on one day; the types below say who may see them."""
 
     account: Base64 = strawberry.field(description="The lender's keyed reference of the account, 32 bytes.")
@@ -87,7 +88,7 @@ def figures_of(line: Line) -> dict[str, Any]:
     """The members of ``Figures`` for a line."""
     shown = {name: getattr(line, name) for name in line.__struct_fields__}
     shown["days_past_due"] = shown.pop("dpd")
-    shown["lender_name"] = shown.pop("lender")
+    shown["lender_name"], shown["line"] = shown.pop("lender"), line
     shown["flags"] = None if line.flags is None else list(line.flags)
     return shown
 

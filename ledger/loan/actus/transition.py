@@ -15,7 +15,7 @@ Rules
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -184,7 +184,7 @@ def _fee_accrued(contract: Contract, state: State, event: Event) -> Fraction:
     if contract.terms.fee_basis == "N":
         years = contract.year_fraction(state.status_date, event.calculated)
         return state.fee_accrued + years * state.notional_principal * rate
-    place = bisect_left(contract.fee_times, event.calculated)
+    place = bisect_right(contract.fee_times, event.calculated)
     if place in (0, len(contract.fee_times)):
         return state.fee_accrued
     start, end = contract.fee_times[place - 1], contract.fee_times[place]

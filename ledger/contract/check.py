@@ -30,7 +30,8 @@ from ledger.contract.document import ENGINE, SCHEMA, Document, Rule
 from ledger.contract.program import CompiledContract, Fault, compile_rules
 from ledger.contract.vocabulary import CAUSES, EFFECTS, ROLES, STANDING_INPUTS, TRIGGERS
 from ledger.currency import MINOR_DIGITS
-from ledger.errors import InvalidInput
+from ledger.errors import InvalidInput, NotFound
+from ledger.loan.calendars import HASHES, calendar_named
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,12 @@ def _header(document: Document) -> Iterator[Fault]:
         yield Fault("schema_unknown", "$.schema", "another version of the vocabulary", SCHEMA, document.schema)
     if document.currency not in MINOR_DIGITS:
         yield Fault("currency_unknown", "$.currency", "not an active ISO 4217 code", found=document.currency)
+    if document.calendar is not None:
+        try:
+            calendar_named(document.calendar)
+        except NotFound:
+            yield Fault("calendar_unknown", "$.calendar", "no such holiday list is frozen here", ", ".join(HASHES),
+                        document.calendar[:16])  # fmt: skip
     if document.parties.guarantor == document.parties.borrower:
         yield Fault("party_twice", "$.parties.guarantor", "nobody is guarantor of their own debt")
 

@@ -20,10 +20,13 @@ import msgspec
 
 from ledger.attestation import contract_kinds as contracting
 from ledger.attestation import credit_kinds as credit
+from ledger.attestation import risk_kinds as risk
 from ledger.attestation import sharing_kinds as sharing
 from ledger.contract.inputs import oldest_unmet_number
 from ledger.contract.vocabulary import Value
+from ledger.errors import NotFound
 from ledger.loan.arrears import arrears
+from ledger.loan.calendars import calendar_named
 from ledger.loan.state import LoanState, unmet_of
 
 
@@ -54,10 +57,12 @@ def occurrences(
 
 
 def tick_occurrences(
-    tick: contracting.Tick, state: LoanState | None, *, business_day: bool = True
+    tick: contracting.Tick, state: LoanState | None, calendar: str | None = None
 ) -> tuple[Occurrence, ...]:
-    """What a day's tick is, for a contract on the loan ``state``: the day, the instalment that was missed, disasters."""
-    found = [occurrence("tick.day", tick.day, business_day=business_day)]
+    """What a day's tick is for a contract on the loan ``state`` that pins ``calendar``: the day, the instalment that was
+    missed, disasters. Without a calendar for the day nothing is told of its being a business day."""
+    business = business_day(calendar, tick)
+    found = [occurrence("tick.day", tick.day, **({} if business is None else {"business_day": business}))]
     missed = None if state is None else missed_instalment(state, tick.day)
     if missed is not None:
         number, amount = missed
@@ -65,6 +70,21 @@ def tick_occurrences(
     for fact in tick.declared:
         found.append(occurrence("disaster.declared", tick.day, code=fact.region, days=fact.days))
     return tuple(found)
+
+
+def business_day(calendar: str | None, tick: contracting.Tick) -> bool | None:
+    """Whether the tick's day is one, by the contract's calendar in the year that it pins, by the tick's own of the same
+    country in any other; None where neither is frozen here."""
+    if calendar is None:
+        return None
+    name = f"{calendar[:3]}{tick.day.year}"
+    pinned = calendar if calendar.startswith(f"{name}#") else None
+    if pinned is None and name in tick.calendars:
+        pinned = f"{name}#{tick.calendars[name].hex()}"
+    try:
+        return None if pinned is None else calendar_named(pinned).is_business_day(tick.day)
+    except NotFound:
+        return None
 
 
 def missed_instalment(state: LoanState, day: date) -> tuple[int, int] | None:
@@ -139,12 +159,8 @@ def _dispute(body: sharing.Dispute, loan: _Loan, day: date) -> Told:
     return (occurrence("dispute.opened", day, code=body.claim),) if body.state == "opened" else ()
 
 
-def _alert(body: Any, loan: _Loan, day: date) -> Told:
-    """A warning of the risk room: told by its ``code`` (or ``rule``) and ``severity``, when it is opened."""
-    if getattr(body, "step", "opened") not in ("opened", "raised"):
-        return ()
-    code = str(getattr(body, "code", None) or getattr(body, "rule", ""))
-    return (occurrence("alert.raised", day, code=code, severity=int(getattr(body, "severity", 3))),)
+def _alert(body: risk.Alert, loan: _Loan, day: date) -> Told:
+    return (occurrence("alert.raised", day, code=body.rule, severity=body.severity),)
 
 
 _TOLD: Final[dict[str, Callable[[Any, _Loan, date], Told]]] = {

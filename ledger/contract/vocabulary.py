@@ -86,9 +86,9 @@ _AMOUNT: Final = _int("minor units")
 _CODE: Final = _string("a code")
 
 TRIGGERS: Final[dict[str, Trigger]] = {
-    "alert.raised": Trigger(1, {"code": _CODE, "severity": _int("1 lowest to 5 highest")}, "a warning was raised"),
+    "alert.raised": Trigger(1, {"code": _CODE, "severity": _int("1 lowest to 4 highest")}, "a warning was raised"),
     "application.enquired": Trigger(0, {"amount": _AMOUNT, "code": _string("purpose or product")},
-                                    "the borrower asked for credit, here or elsewhere"),
+                                    "the borrower asked this lender for credit"),
     "collateral.released": Trigger(5, {"code": _CODE}, "this contract released what secures the loan"),
     "collateral.valued": Trigger(0, {"amount": _AMOUNT, "code": _string("kind of the thing")},
                                  "what secures the loan was valued"),
@@ -112,7 +112,7 @@ TRIGGERS: Final[dict[str, Trigger]] = {
     "repayment.reversed": Trigger(0, {"amount": _AMOUNT, "code": _string("cause")}, "a payment was taken back"),
     "score.published": Trigger(0, {"code": _string("model"), "score": _int("points")}, "a score was published"),
     "terms.changed": Trigger(4, {"by": _int("how much it moved"), "code": _CODE}, "this contract changed the terms"),
-    "tick.day": Trigger(0, {"business_day": _bool("by the contract's calendar; true where it names none")},
+    "tick.day": Trigger(0, {"business_day": _bool("by the contract's calendar; it must name one")},
                         "a day began"),
 }  # fmt: skip
 """What may happen. ``event.day`` is told by every one: the day that it is about."""
@@ -172,7 +172,7 @@ _WAIT: Final = Argument("INT", "days until it lapses", 1, 366)
 
 EFFECTS: Final[dict[str, Effect]] = {
     "alert.raise": Effect(
-        1, {"code": _REASON, "severity": Argument("INT", "1 lowest to 5 highest", 1, 5),
+        1, {"code": _REASON, "severity": Argument("INT", "1 lowest to 4 highest", 1, 4),
             "to": Argument("STRING", "whose attention", words=ROLES, optional=True)},
         ("lender",), "raises a warning", becomes="alert.raised",
     ),

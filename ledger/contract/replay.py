@@ -1,0 +1,294 @@
+"""Replay: the log's attestations in order, every contract executed again, every effect compared byte for byte.
+
+    replayer = Replayer("tally", loans, borrowers, documents={})
+    for entry in entries:                  from the log's first batch on, in order
+        replayer.see(entry)
+    report = replayer.report()
+    report.faults     -> (ReplayFault("effect_missing", ..., cause index and position, expected bytes), ...)
+    report.root       -> one hash over every effect that the log must hold
+
+Rules
+- Nothing is taken from a database: documents come with the attestations that propose them, or by their hash from
+  ``documents``; memories, loans and counts are folded again from the entries.
+- An effect is compared by the canonical bytes of its body (contract_kinds.Effect). ``effect_missing``: due and not there.
+  ``effect_extra``: there and not due. ``effect_differs``: the right id, other bytes. ``effect_twice``: there again.
+  ``effect_early``: stands before its cause. ``document_missing``: a contract that cannot be read is named; its effects
+  are neither right nor wrong, and are counted as ``untold``. ``step_refused``: the contract's life has no such step.
+- A fault proves itself: the inclusion of the cause and of the effect, the signed document, and this rule. The key that
+  signed the log answers for it.
+- ``first`` and ``last`` choose the causes that are compared, by log index; everything before is folded all the same.
+- A process that stopped between a cause and its effects cannot be seen: they are one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from hashlib import sha256
+from typing import Protocol
+from uuid import UUID
+
+from ledger.attestation.contract_kinds import Cause, Effect
+from ledger.attestation.contract_kinds import Contract as ContractStep
+from ledger.attestation.envelope import Attestation, encode_body
+from ledger.contract.check import compile_contract
+from ledger.contract.document import read_document
+from ledger.contract.engine import Inputs, execute
+from ledger.contract.inputs import NOBODY, BorrowerInputs, LoanInputs, loan_inputs
+from ledger.contract.memory import ContractState, Memory, after_step
+from ledger.contract.program import CompiledContract
+from ledger.contract.routing import ANSWERS, day_of, event_of, hears
+from ledger.errors import TallystickError
+from ledger.loan.state import LoanState
+
+
+@dataclass(frozen=True, slots=True)
+class LogAttestation:
+    """One attestation where it lies: the log index of its batch, the batch, and its place there."""
+
+    index: int
+    batch: UUID
+    position: int
+    attestation: Attestation
+
+
+class Loans(Protocol):
+    """The fold of every loan, in the form that whoever replays has."""
+
+    def see(self, attestation: Attestation) -> None:
+        """Take one more attestation about an account."""
+
+    def of(self, lender: str, account: bytes) -> LoanState | None:
+        """The loan as it is now."""
+
+
+class Borrowers(Protocol):
+    """The counts of every borrower, in the form that whoever replays has."""
+
+    def see(self, attestation: Attestation) -> None:
+        """Take one more attestation."""
+
+    def inputs(self, contract: CompiledContract, day: date) -> BorrowerInputs:
+        """What this contract may know of its borrower on ``day``."""
+
+
+class Nobody:
+    """Borrowers of whom nothing is known: for logs whose contracts read no ``borrower.*``."""
+
+    def see(self, attestation: Attestation) -> None:
+        """Nothing is kept."""
+
+    def inputs(self, contract: CompiledContract, day: date) -> BorrowerInputs:
+        """The values of an unknown borrower."""
+        return NOBODY
+
+
+@dataclass(frozen=True)
+class ReplayFault:
+    """One disagreement between the log and its replay. ``index`` and ``position`` are the cause's place; ``expected`` and
+    ``found`` canonical bodies of effects. A fault of a step has no effect, and -1 for the place."""
+
+    code: str
+    contract: bytes
+    effect: bytes
+    rule: str
+    index: int
+    position: int
+    expected: bytes | None = None
+    found: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay found. ``root`` is SHA-256 over the effects that are due, each as length (8 bytes) and bytes."""
+
+    attestations: int
+    contracts: int
+    executions: int
+    effects: int
+    untold: int
+    root: bytes
+    faults: tuple[ReplayFault, ...]
+
+
+@dataclass
+class _Running:
+    contract: CompiledContract
+    memory: Memory | None
+
+
+@dataclass
+class _Tally:
+    attestations: int = 0
+    executions: int = 0
+    effects: int = 0
+    untold: int = 0
+    faults: list[ReplayFault] = field(default_factory=list)
+
+
+class Replayer:
+    """One replay under way; feed it the log from its beginning."""
+
+    def __init__(
+        self,
+        deployment: str,
+        loans: Loans,
+        borrowers: Borrowers,
+        documents: Mapping[bytes, bytes],
+        first: int = 0,
+        last: int | None = None,
+    ) -> None:
+        self._deployment = deployment
+        self._loans = loans
+        self._borrowers = borrowers
+        self._documents = dict(documents)
+        self._range = (first, last)
+        self._running: dict[bytes, _Running] = {}
+        self._unreadable: set[bytes] = set()
+        self._by_account: dict[tuple[str, bytes], list[bytes]] = {}
+        self._by_subject: dict[bytes, list[bytes]] = {}
+        self._due: dict[bytes, bytes] = {}
+        self._met: set[bytes] = set()
+        self._bodies: dict[bytes, Effect] = {}
+        self._root = sha256()
+        self._tally = _Tally()
+
+    def see(self, entry: LogAttestation) -> None:
+        """Take the next attestation of the log."""
+        attestation = entry.attestation
+        envelope, body = attestation.envelope, attestation.body
+        self._tally.attestations += 1
+        if isinstance(body, Effect):
+            self._compare(entry, body)
+            return
+        account = (envelope.tenant, envelope.account or b"")
+        before = self._loans.of(*account) if envelope.account else None
+        self._loans.see(attestation)
+        self._borrowers.see(attestation)
+        if isinstance(body, ContractStep) and body.step not in ANSWERS:
+            self._step(body, envelope.effective_date)
+            return
+        for running in self._concerned(entry):
+            self._execute(running, entry, before)
+
+    def report(self) -> Replayed:
+        """What was found so far; an effect that is due and was not seen counts as missing."""
+        missing = [
+            _fault("effect_missing", self._bodies[key], expected=data)
+            for key, data in self._due.items()
+            if key not in self._met
+        ]
+        tally = self._tally
+        return Replayed(
+            attestations=tally.attestations, contracts=len(self._running), executions=tally.executions,
+            effects=tally.effects, untold=tally.untold, root=self._root.digest(), faults=(*tally.faults, *missing),
+        )  # fmt: skip
+
+    def _step(self, step: ContractStep, day: date) -> None:
+        running = self._running.get(step.contract) or self._read(step)
+        if running is None:
+            return
+        try:
+            running.memory = after_step(running.memory, running.contract.document, step, day.toordinal())
+        except TallystickError:
+            self._tally.faults.append(_of_step("step_refused", step))
+            return
+        if running.memory.state in (ContractState.TERMINATED, ContractState.WITHDRAWN):
+            self._forget(running.contract)
+
+    def _read(self, step: ContractStep) -> _Running | None:
+        """The contract of a step, by its document; its memory is not there yet."""
+        data = step.document or self._documents.get(step.contract)
+        try:
+            contract = compile_contract(read_document(data or b""))
+        except TallystickError:
+            contract = None
+        if contract is None or contract.hash != step.contract:
+            self._unreadable.add(step.contract)
+            self._tally.faults.append(_of_step("document_missing", step))
+            return None
+        document = contract.document
+        running = self._running[step.contract] = _Running(contract, None)
+        self._by_account.setdefault((document.parties.lender, document.account), []).append(contract.hash)
+        self._by_subject.setdefault(document.parties.borrower, []).append(contract.hash)
+        return running
+
+    def _forget(self, contract: CompiledContract) -> None:
+        document = contract.document
+        self._by_account[document.parties.lender, document.account].remove(contract.hash)
+        self._by_subject[document.parties.borrower].remove(contract.hash)
+
+    def _concerned(self, entry: LogAttestation) -> list[_Running]:
+        """Contracts that hear of an attestation, in order of their hashes: the order of execution."""
+        envelope, body = entry.attestation.envelope, entry.attestation.body
+        if envelope.kind == "tick":
+            hashes = sorted(key for those in self._by_account.values() for key in those)
+        elif isinstance(body, ContractStep):
+            hashes = [body.contract] if body.contract in self._running else []
+        elif envelope.account is not None:
+            hashes = sorted(self._by_account.get((envelope.tenant, envelope.account), ()))
+        else:
+            hashes = sorted(self._by_subject.get(envelope.subject or b"", ()))
+        found = [self._running[key] for key in hashes]
+        return [one for one in found if hears(one.contract, entry.attestation, self._deployment)]
+
+    def _execute(self, running: _Running, entry: LogAttestation, before: LoanState | None) -> None:
+        contract, memory, document = running.contract, running.memory, running.contract.document
+        if memory is None:
+            return
+        after = self._loans.of(document.parties.lender, document.account)
+        if entry.attestation.envelope.account is None:
+            before = after
+        cause = Cause(batch=entry.batch, commitment=entry.attestation.commitment, index=entry.index,
+                      position=entry.position)  # fmt: skip
+        event = event_of(contract, entry.attestation, cause, before=before, after=after)
+        day = day_of(event)
+        loan = LoanInputs() if after is None else loan_inputs(after, day)
+        done = execute(contract, memory, event, Inputs(loan, self._borrowers.inputs(contract, day)))
+        running.memory = done.memory
+        self._tally.executions += 1
+        if self._compared(entry.index):
+            self._expect(done.effects)
+
+    def _expect(self, effects: tuple[Effect, ...]) -> None:
+        for effect in effects:
+            data = encode_body(effect)
+            self._due[effect.id] = data
+            self._bodies[effect.id] = effect
+            self._root.update(len(data).to_bytes(8, "big") + data)
+            self._tally.effects += 1
+
+    def _compared(self, index: int) -> bool:
+        first, last = self._range
+        return index >= first and (last is None or index <= last)
+
+    def _compare(self, entry: LogAttestation, found: Effect) -> None:
+        """An effect of the log against what is due."""
+        if not self._compared(found.cause.index):
+            return
+        if found.contract in self._unreadable:
+            self._tally.untold += 1
+            return
+        data, due = encode_body(found), self._due.get(found.id)
+        code = None
+        if found.id in self._met:
+            code = "effect_twice"
+        elif due is None:
+            early = (entry.index, entry.position) <= (found.cause.index, found.cause.position)
+            code = "effect_early" if early else "effect_extra"
+        elif due != data:
+            code = "effect_differs"
+        self._met.add(found.id)
+        if code is not None:
+            self._tally.faults.append(_fault(code, found, expected=due, found=data))
+
+
+def _of_step(code: str, step: ContractStep) -> ReplayFault:
+    return ReplayFault(code, step.contract, b"", "", -1, -1)
+
+
+def _fault(code: str, effect: Effect, *, expected: bytes | None = None, found: bytes | None = None) -> ReplayFault:
+    return ReplayFault(
+        code, effect.contract, effect.id, effect.rule, effect.cause.index, effect.cause.position, expected, found
+    )

@@ -1,0 +1,76 @@
+"""Which contracts hear of an attestation, and as what: the same answer at the commit and in a replay.
+
+    if hears(contract, attestation, deployment="tally"):
+        event = event_of(contract, attestation, cause, before=before, after=after)
+
+Rules
+- A contract hears what its lender says of its account, what the lender or the deployment says of its borrower, the steps
+  of the contract itself, and every tick. Never what another lender says: that reaches it as counts (``borrower.*``) and
+  as warnings addressed to its lender.
+- It does not hear effects, its own or others': what its effects trigger was executed with them, in one go.
+- A rule sees the loan as it is just after the attestation, and on the attestation's day; ``event.*`` tells what was
+  before.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from ledger.attestation.contract_kinds import Cause, Tick
+from ledger.attestation.contract_kinds import Contract as ContractStep
+from ledger.attestation.envelope import Attestation, Envelope
+from ledger.attestation.risk_kinds import Alert
+from ledger.contract.document import Document
+from ledger.contract.engine import Answer, Event
+from ledger.contract.occurrences import TRIGGERING_KINDS, occurrences, tick_occurrences
+from ledger.contract.program import CompiledContract
+from ledger.loan.state import LoanState
+
+ANSWERS = ("accepted", "declined")
+"""Steps of a contract that are events of its engine."""
+
+
+def hears(contract: CompiledContract, attestation: Attestation, deployment: str) -> bool:
+    """Whether a contract is to be executed for an attestation. Says nothing of whether it is in force."""
+    envelope, body, document = attestation.envelope, attestation.body, contract.document
+    if envelope.kind == "tick":
+        return True
+    if envelope.kind == "contract":
+        return isinstance(body, ContractStep) and body.step in ANSWERS and body.contract == contract.hash
+    if envelope.kind not in TRIGGERING_KINDS or envelope.tenant not in (document.parties.lender, deployment):
+        return False
+    if isinstance(body, Alert) and body.audience != document.parties.lender:
+        return False
+    return _concerns(document, envelope)
+
+
+def _concerns(document: Document, envelope: Envelope) -> bool:
+    if envelope.account is not None:
+        return envelope.tenant == document.parties.lender and envelope.account == document.account
+    return envelope.subject == document.parties.borrower
+
+
+def event_of(
+    contract: CompiledContract,
+    attestation: Attestation,
+    cause: Cause,
+    *,
+    before: LoanState | None,
+    after: LoanState | None,
+) -> Event:
+    """An attestation as an event of a contract. ``before`` and ``after`` are the contract's loan around it, the same
+    twice when the attestation is not about the loan."""
+    body, day = attestation.body, attestation.envelope.effective_date
+    if isinstance(body, Tick):
+        told = tick_occurrences(body, after, contract.document.calendar)
+        return Event(cause, body.day.toordinal(), told, calendars=body.calendars)
+    if isinstance(body, ContractStep):
+        answer = Answer(body.effect or b"", body.party, body.step == "accepted")
+        return Event(cause, day.toordinal(), answer=answer)
+    told = occurrences(attestation.envelope.kind, body, before=before, after=after, day=day)
+    return Event(cause, day.toordinal(), told)
+
+
+def day_of(event: Event) -> date:
+    """The day on which the loan is looked at for an event."""
+    return date.fromordinal(event.day)

@@ -163,10 +163,9 @@ class Book:
         return next((row for row in self.rows if row.due == due and row.kind == "instalment"), None)
 
     def insert(self, row: OpenRow) -> OpenRow:
-        """In order of due dates; on one day the instalment first, then the down payment, then extra rows."""
-        order = {"instalment": 0, "down_payment": 1, "extra": 2}
+        """In order of due dates; on one day in the order in which they came, extra rows last."""
         self.rows.append(row)
-        self.rows.sort(key=lambda r: (r.due, order[r.kind]))
+        self.rows.sort(key=lambda r: (r.due, r.kind == "extra"))
         return row
 
     def extra_row(self, due: date) -> OpenRow:

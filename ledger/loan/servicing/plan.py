@@ -8,8 +8,12 @@ Rules
 - Months step from the start and are cut at a month's end, never from one cut day to the next.
 - Equal principal: each row is rounded half to even to ``multiple``, the last takes the rest.
 - A down payment is a row of its own, due on the day of its disbursement: ``down_payment_bp`` of it, rounded alike.
-- A later tranche goes to the rows due after its day, on top of what they have; its down payment is a row of its own.
-  ``share_of``: it is cut into as many parts as rows are left, or into as many as there were, the last taking the rest.
+- A later tranche goes to the rows due after its day (``same_day``: and to one due on it), on top of what they have; its
+  down payment is a row of its own. ``share_of``: it is cut into as many parts as rows are left, or into as many as
+  there were; a row is rounded with what it had, the last takes the rest. Past the last row it makes a row one period
+  later.
+- A reschedule moves the row due on a day, and those after it step on from there; extra rows cut what is planned from
+  that row on into equal parts anew.
 
 What this module does not do: business-day shifting and day counts (the schedules of the loan room).
 """
@@ -33,7 +37,7 @@ BP: Final = 10_000
 @dataclass(frozen=True, kw_only=True)
 class Terms:
     """What a simple plan follows from. ``down_payment_bp``: basis points of each disbursement; ``multiple``: minor units
-    to which rows are rounded; ``share_of``: see the module."""
+    to which rows are rounded; ``share_of`` and ``same_day``: see the module."""
 
     start: date
     every: int
@@ -42,6 +46,7 @@ class Terms:
     multiple: int = 1
     down_payment_bp: int = 0
     share_of: Literal["left", "all"] = "left"
+    same_day: bool = False
 
     def __post_init__(self) -> None:
         if self.every < 1 or self.count < 1 or self.multiple < 1 or not 0 <= self.down_payment_bp <= BP:
@@ -72,20 +77,47 @@ def down_payment(terms: Terms, amount: int) -> int:
 
 def opening(terms: Terms, amount: int) -> tuple[Row, ...]:
     """The plan of a first disbursement on ``terms.start``."""
-    return tranche(terms, amount, terms.start, due_days(terms))
+    return tranche(terms, amount, terms.start, tuple(Row(n=n, due=due) for n, due in enumerate(due_days(terms), 1)))
 
 
-def tranche(terms: Terms, amount: int, on: date, days: tuple[date, ...]) -> tuple[Row, ...]:
-    """The rows that a disbursement adds to a plan with instalments due on ``days``."""
+def tranche(terms: Terms, amount: int, on: date, planned: tuple[Row, ...]) -> tuple[Row, ...]:
+    """The rows that a disbursement adds to the instalments that are planned."""
     down = down_payment(terms, amount)
     rows = [Row(n=0, due=on, principal=down, kind="down_payment")] if terms.down_payment_bp else []
-    ahead = [(n, due) for n, due in enumerate(days, 1) if due > on] or [(len(days), days[-1])]
-    parts = _parts(terms, amount - down, len(ahead), len(days))
-    return (*rows, *(Row(n=n, due=due, principal=part) for (n, due), part in zip(ahead, parts, strict=True)))
+    ahead = [row for row in planned if row.due > on or (terms.same_day and row.due == on)]
+    if not ahead:
+        ahead = [Row(n=len(planned) + 1, due=stepped(planned[-1].due, terms.every, terms.unit, 1))]
+    parts = _parts(terms, amount - down, [row.principal for row in ahead], len(planned))
+    return (*rows, *(Row(n=row.n, due=row.due, principal=part) for row, part in zip(ahead, parts, strict=True)))
 
 
-def _parts(terms: Terms, amount: int, left: int, whole: int) -> tuple[int, ...]:
-    if terms.share_of == "left":
-        return shares(amount, left, terms.multiple)
-    each = rounded(amount, whole, terms.multiple)
-    return (each,) * (left - 1) + (amount - each * (left - 1),)
+def _parts(terms: Terms, amount: int, had: list[int], whole: int) -> list[int]:
+    """What each row ahead gets: its share of the amount, rounded together with what it had."""
+    count = len(had) if terms.share_of == "left" else whole
+    parts = [rounded(before * count + amount, count, terms.multiple) - before for before in had[:-1]]
+    return [*parts, amount - sum(parts)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reschedule:
+    """A change of a plan from the row due on ``from_due`` on: to another day, with more rows, or both."""
+
+    from_due: date
+    to: date | None = None
+    extra: int = 0
+
+
+def rescheduled(terms: Terms, rows: tuple[Row, ...], change: Reschedule) -> tuple[Row, ...]:
+    """The plan's rows after a reschedule; down payments stay as they are."""
+    kept = [row for row in rows if row.kind == "down_payment" or row.due < change.from_due]
+    moved = [row for row in rows if row.kind != "down_payment" and row.due >= change.from_due]
+    if not moved:
+        return rows
+    first = change.to or moved[0].due
+    count = len(moved) + change.extra
+    days = [stepped(first, terms.every, terms.unit, times) for times in range(count)]
+    parts = [row.principal for row in moved]
+    if change.extra:
+        parts = list(shares(sum(parts), count, terms.multiple))
+    ahead = (Row(n=moved[0].n + k, due=days[k], principal=parts[k]) for k in range(count))
+    return tuple(sorted((*kept, *ahead), key=lambda row: row.due))

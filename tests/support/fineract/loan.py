@@ -1,0 +1,427 @@
+"""One scenario's loan: its events as movements, with what a server remembers of the moments in between.
+
+The engine folds all movements anew after each event. What it cannot know because it is a server's memory is kept here:
+the split that an undone transaction had, the amount of an automatic down payment, accruals that a nightly batch
+booked, and the delinquency range found at the last batch or transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+
+from ledger.loan.servicing.amounts import NOTHING, Amounts, rounded
+from ledger.loan.servicing.delinquency import by_instalment, lateness, range_of
+from ledger.loan.servicing.movements import Movement, Row
+from ledger.loan.servicing.plan import Reschedule, Terms, down_payment, opening, rescheduled, stepped, tranche
+from ledger.loan.servicing.position import Position, service
+from tests.support.fineract.rules import ranges_of, rules_of
+
+Json = Mapping[str, Any]
+DAY = timedelta(days=1)
+
+TITLES = {
+    "repay": "Repayment",
+    "goodwill_credit": "Goodwill Credit",
+    "payout_refund": "Payout Refund",
+    "merchant_refund": "Merchant Issued Refund",
+    "charge_adjustment": "Charge Adjustment",
+    "chargeback": "Chargeback",
+    "credit_balance_refund": "Credit Balance Refund",
+    "charge_off": "Charge-off",
+    "reage": "Re-age",
+    "reamortize": "Re-amortize",
+    "waive_charge": "Waive loan charges",
+    "disburse": "Disbursement",
+}
+PAYMENTS = ("repay", "goodwill_credit", "payout_refund", "merchant_refund", "charge_adjustment")
+
+
+class NotReproduced(Exception):
+    """The scenario has something that the adaptor does not say in our words; the text says what."""
+
+
+@dataclass
+class Line:
+    """A line of the transaction list."""
+
+    order: int
+    title: str
+    on: date
+    amount: int
+    ref: bytes
+    reverted: bool = False
+    split: Amounts = NOTHING
+    balance: int = 0
+    excess: int = 0
+    booked: bool = True
+
+
+@dataclass
+class ChargeFact:
+    """A charge that was added."""
+
+    n: int
+    kind: str
+    due: date
+    amount: int
+    added: date
+    accrued: bool = False
+
+
+@dataclass
+class Tranche:
+    """A disbursement and the down payment that came with it."""
+
+    n: int
+    on: date
+    amount: int
+
+
+def merged(rows: tuple[Row, ...], added: tuple[Row, ...]) -> tuple[Row, ...]:
+    """Rows with a tranche's rows on top; a down payment comes before an instalment of its day."""
+    together = {row.due: row for row in rows if row.kind != "down_payment"}
+    downs = [row for row in (*rows, *added) if row.kind == "down_payment"]
+    for row in added:
+        if row.kind != "down_payment":
+            there = together.get(row.due)
+            together[row.due] = replace(row, principal=row.principal + (there.principal if there else 0))
+    return tuple(sorted((*downs, *together.values()), key=lambda row: row.due))
+
+
+def day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+@dataclass
+class Loan:
+    """A loan that events happen to."""
+
+    scenario: Json
+    catalogue: Json
+    today: date = date.min
+    movements: list[Movement] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    charges: list[ChargeFact] = field(default_factory=list)
+    tranches: list[Tranche] = field(default_factory=list)
+    reschedules: list[Any] = field(default_factory=list)
+    approved: bool = False
+    expected: date = date.max
+    started: bool = False
+    range_name: str = "NO_DELINQUENCY"
+    by_row: dict[str, int] = field(default_factory=dict)
+    history: list[list[Any]] = field(default_factory=list)
+    pauses: list[Json] = field(default_factory=list)
+    looked_on: date | None = None
+    accrue_on: str = "due-date"
+    next_due_from: str = "earliest-unpaid-date"
+
+    def __post_init__(self) -> None:
+        self.terms = self.scenario["terms"]
+        self.product = self.catalogue["products"][self.terms["product"]]
+        self.rules = rules_of(self.terms, self.product, self.catalogue["allocation_orders"])
+        self.ranges = ranges_of(self.catalogue["delinquency_buckets"][self.product["delinquency_bucket"]])
+        self.cumulative = self.rules.charges_from == "start"
+        for key, value in (self.scenario.get("config") or {}).items():
+            self._configure(key, value)
+        if self.terms["rate_ppm"]:
+            raise NotReproduced("interest-bearing")
+
+    # -- the plan --------------------------------------------------------------------------------------------------
+
+    def plan_terms(self) -> Terms:
+        """The loan's terms as of its first disbursement."""
+        every = self.terms["repay_every"]
+        return Terms(
+            start=min(one.on for one in self.tranches),
+            every=every["n"],
+            unit=every["unit"].lower(),
+            count=self.terms["n_repayments"],
+            multiple=self.rules.multiple,
+            down_payment_bp=100 * (self.product["down_payment_pct"] if self.product["down_payment"] else 0),
+            share_of="all" if self.cumulative else "left",
+            same_day=self.cumulative,
+        )
+
+    def planned(self) -> tuple[Row, ...]:
+        """All rows of the plan, all tranches together, reschedules done, in the order of their days."""
+        terms = self.plan_terms()
+        rows: tuple[Row, ...] = ()
+        for step in self.steps():
+            if isinstance(step, Reschedule):
+                rows = rescheduled(terms, rows, step)
+            elif not rows:
+                rows = opening(terms, step.amount)
+            else:
+                planned = tuple(row for row in rows if row.kind != "down_payment")
+                rows = merged(rows, tranche(terms, step.amount, step.on, planned))
+        return rows
+
+    def steps(self) -> list[Tranche | Reschedule]:
+        """Tranches and reschedules in the order in which they count."""
+        dated = [(one.on, one.n, one) for one in self.tranches] + self.reschedules
+        return [step for _, _, step in sorted(dated, key=lambda entry: entry[:2])]
+
+    def as_planned(self) -> Loan:
+        """The loan as if it were disbursed on the day for which that is expected: what is shown until it is."""
+        start = self.expected if self.approved else max(self.expected, self.today)
+        shown = Loan(self.scenario, self.catalogue, today=self.today, approved=self.approved)
+        shown.tranches = [Tranche(0, start, self.terms["principal"])]
+        rows = shown.planned()
+        shown.movements = [Movement(kind="plan", on=min(start, self.today), order=1, ref=b"plan", rows=rows)]
+        return shown
+
+    def all_movements(self) -> list[Movement]:
+        """The movements as the engine gets them: in a cumulative product the plan was so from the first day."""
+        if not self.cumulative or not self.tranches:
+            return self.movements
+        whole = Movement(kind="plan", on=self.tranches[0].on, order=0, ref=b"plan", rows=self.planned(), scope="whole")
+        return [whole, *self.movements]
+
+    def position(self) -> Position:
+        """Where the loan stands today."""
+        return service(self.rules, self.all_movements(), self.today)
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def take(self, event: Json) -> None:
+        """One event happens."""
+        self.today = day(event["as_of"])
+        if event.get("rejected"):
+            return
+        kind = event["type"]
+        if self.started and kind not in ("clock", "cob", "config", "pause", "resume"):
+            self._catch_up(self.today)
+        if kind in PAYMENTS:
+            self._pay(event)
+        else:
+            handler = getattr(self, f"_on_{kind}", None)
+            if handler is None:
+                raise NotReproduced(f"event {kind}")
+            handler(event)
+        if kind not in ("clock", "cob", "config", "submit", "approve", "pause", "resume"):
+            self._after_transaction()
+
+    def _add(self, event: Json, kind: str, title: str | None, step: int = 0, **members: Any) -> Movement:
+        """A movement, and its line in the list."""
+        order = event["n"] * 10 + step
+        on = day(event["date"]) if "date" in event else self.today
+        movement = Movement(kind=kind, on=on, order=order, ref=order.to_bytes(4), **members)  # type: ignore[arg-type]
+        self.movements.append(movement)
+        if title:
+            self.lines.append(Line(order, title, on, movement.amount, movement.ref))
+        return movement
+
+    def _on_submit(self, event: Json) -> None:
+        self.expected = day(event["date"])
+
+    def _on_approve(self, event: Json) -> None:
+        self.approved = True
+        self.expected = day(event["expected_disbursement"])
+
+    def _on_clock(self, event: Json) -> None:
+        pass
+
+    def _on_config(self, event: Json) -> None:
+        self._configure(event["key"], event["value"])
+
+    def _configure(self, key: str, value: str) -> None:
+        if key == "charge-accrual-date":
+            self.accrue_on = value
+        elif key == "next-payment-due-date":
+            self.next_due_from = value
+        else:
+            raise NotReproduced(f"setting {key}")
+
+    def _on_disburse(self, event: Json) -> None:
+        self.started = True
+        one = Tranche(event["n"], day(event["date"]), event["amount"])
+        self.tranches.append(one)
+        rows: tuple[Row, ...] = ()
+        if not self.cumulative:
+            terms = self.plan_terms()
+            rows = opening(terms, one.amount)
+            if len(self.tranches) > 1:
+                planned = tuple(
+                    Row(n=row.n, due=row.due, principal=row.owed.principal)
+                    for row in self.position().rows
+                    if row.kind == "instalment"
+                )
+                rows = tranche(terms, one.amount, one.on, planned)
+        self._add(event, "disbursement", TITLES["disburse"], amount=one.amount, rows=rows)
+        if self.product["down_payment"] and self.product["auto_down_payment"]:
+            self._down_payment(event, one)
+
+    def _down_payment(self, event: Json, one: Tranche) -> None:
+        """The automatic down payment: progressive products take only what its row still owes."""
+        position = self.position()
+        amount = min(down_payment(self.plan_terms(), one.amount), position.outstanding)
+        if not self.cumulative:
+            rows = [row for row in position.rows if row.kind == "down_payment" and row.due == one.on]
+            amount = min(amount, rows[-1].unmet.total)
+        if amount:
+            self._add(event, "repayment", "Down Payment", 5, amount=amount, payment="down_payment")
+
+    def _on_reschedule(self, event: Json) -> None:
+        """Due dates or the number of rows change; only cumulative products have it here."""
+        if not self.cumulative or "new_rate_pct" in event:
+            raise NotReproduced("reschedule of this product")
+        to = day(event["adjusted_due_date"]) if "adjusted_due_date" in event else None
+        change = Reschedule(from_due=day(event["from"]), to=to, extra=event.get("extra_terms", 0))
+        self.reschedules.append((day(event["date"]), event["n"], change))
+
+    def _pay(self, event: Json) -> None:
+        name = {"repay": "repayment"}.get(event["type"], event["type"])
+        self._add(event, "repayment", TITLES[event["type"]], amount=event["amount"], payment=name)
+
+    def _on_charge(self, event: Json) -> None:
+        definition = self.catalogue["charges"][event["kind"]]
+        amount = event.get("amount")
+        if "pct" in event:
+            base = sum(one.amount for one in self.tranches) or self.terms["principal"]
+            amount = rounded(int(float(event["pct"]) * 10_000) * base, 1_000_000)
+        if amount is None:
+            raise NotReproduced(f"charge {event['kind']} without amount")
+        due = day(event["due_date"])
+        self.charges.append(ChargeFact(event["n"], event["kind"], due, amount, self.today))
+        component = "penalty" if definition["penalty"] else "fee"
+        self._add(event, "charge", None, amount=amount, component=component, due=due)
+
+    def _on_waive_charge(self, event: Json) -> None:
+        target = (event["target"] * 10).to_bytes(4)
+        fact = next(one for one in self.charges if one.n == event["target"])
+        day_of_it = min(day(event["date"]), fact.due)
+        self._add({**event, "date": day_of_it.isoformat()}, "waiver", TITLES["waive_charge"], target=target)
+        self.lines[-1].booked = fact.accrued
+
+    def _on_chargeback(self, event: Json) -> None:
+        target = (event["target"] * 10).to_bytes(4)
+        self._add(event, "chargeback", TITLES["chargeback"], amount=event["amount"], target=target)
+
+    def _on_credit_balance_refund(self, event: Json) -> None:
+        self._add(event, "credit_refund", TITLES["credit_balance_refund"], amount=event["amount"])
+
+    def _on_charge_off(self, event: Json) -> None:
+        self._add(event, "charge_off", TITLES["charge_off"])
+
+    def _on_reage(self, event: Json) -> None:
+        every = event["every"]
+        rows = tuple(
+            Row(n=0, due=stepped(day(event["start"]), every["n"], every["unit"].lower(), times))
+            for times in range(event["n_installments"])
+        )
+        self._add(event, "re_age", TITLES["reage"], rows=rows)
+
+    def _on_reamortize(self, event: Json) -> None:
+        self._add(event, "re_amortise", TITLES["reamortize"])
+
+    def _on_undo(self, event: Json) -> None:
+        self._take_back(event["target"] * 10)
+
+    def _on_undo_charge_off(self, event: Json) -> None:
+        line = next(line for line in reversed(self.lines) if line.title == "Charge-off" and not line.reverted)
+        self._take_back(line.order)
+
+    def _take_back(self, order: int) -> None:
+        """An undone transaction stays in the list with the split it had."""
+        line = next(line for line in self.lines if line.order == order)
+        self._settle_lines()
+        line.reverted = True
+        self.movements = [movement for movement in self.movements if movement.order != order]
+
+    def _on_undo_disbursal(self, event: Json) -> None:
+        self.movements = [m for m in self.movements if m.kind == "charge"]
+        self.lines, self.tranches, self.started = [], [], False
+
+    def _on_undo_last_disbursal(self, event: Json) -> None:
+        """The last tranche goes, and every transaction since."""
+        last = self.tranches.pop()
+        self.movements = [m for m in self.movements if m.order < last.n * 10 or m.kind == "charge"]
+        self.lines = [line for line in self.lines if line.order < last.n * 10]
+
+    def _on_pause(self, event: Json) -> None:
+        self.pauses.append({"action": "PAUSE", "start": event["date"], "end": event["until"]})
+        self._add(event, "pause", None, until=day(event["until"]))
+
+    def _on_resume(self, event: Json) -> None:
+        self.pauses.append({"action": "RESUME", "start": event["date"], "end": None})
+        self._add(event, "resume", None)
+
+    # -- a server's memory -----------------------------------------------------------------------------------------
+
+    def _on_cob(self, event: Json) -> None:
+        """The nightly batch: accruals of charges up to yesterday, and the delinquency range of today."""
+        position = self.position()
+        if not self.started or not position.outstanding:
+            return
+        total = NOTHING
+        for one in self.charges:
+            on = one.added if self.accrue_on == "submitted-date" else one.due
+            if not one.accrued and on < self.today and position.charged_off_on is None:
+                total = total.plus(self._as_amounts(one))
+                one.accrued = True
+        self._accrue(event, self.today - DAY, total)
+        if not any(start <= self.today and (end is None or self.today <= end) for start, end in position.pauses):
+            self._catch_up(self.today)
+            self._classify(self.today)
+
+    def _catch_up(self, until: date) -> None:
+        """The ranges of the days since the last look, for a history without gaps."""
+        on = max(self.looked_on or until, min((one.on for one in self.tranches), default=until)) + DAY
+        while on < until:
+            self._classify(on)
+            on += DAY
+
+    def _as_amounts(self, one: ChargeFact) -> Amounts:
+        penalty = self.catalogue["charges"][one.kind]["penalty"]
+        waived = next((c.waived for c in self.position().charges if c.ref == (one.n * 10).to_bytes(4)), 0)
+        left = one.amount - waived
+        return Amounts(penalty=left) if penalty else Amounts(fee=left)
+
+    def _accrue(self, event: Json, on: date, amounts: Amounts) -> None:
+        if amounts.total:
+            order = event["n"] * 10 + 9
+            self.lines.append(Line(order, "Accrual", on, amounts.total, b"", split=amounts))
+
+    def _after_transaction(self) -> None:
+        """What a transaction brings about: the range is found anew, a loan that closes accrues what is left."""
+        if not self.started:
+            return
+        position = self.position()
+        if not position.outstanding:
+            total = NOTHING
+            for one in self.charges:
+                if not one.accrued:
+                    total = total.plus(self._as_amounts(one))
+                    one.accrued = True
+            self._accrue({"n": len(self.lines) + 1_000}, self._last_day(position), total)
+        self._classify(self.today)
+
+    def _last_day(self, position: Position) -> date:
+        return max((e.on for e in position.effects if e.kind == "repayment"), default=self.today)
+
+    def _classify(self, on: date) -> None:
+        position = self.position()
+        late = lateness(position, self.rules, on)
+        found = range_of(self.ranges, late.delinquent_days)
+        name = found.name if found else "NO_DELINQUENCY"
+        if name != self.range_name and self.history and self.history[0][2] is None:
+            self.history[0][2] = on
+        if name != self.range_name and found:
+            self.history.insert(0, [name, on, None])
+        self.range_name, self.looked_on = name, on
+        if self.product.get("installment_level_delinquency"):
+            self.by_row = by_instalment(position, self.rules, self.ranges, on)
+
+    def _settle_lines(self) -> None:
+        """Give each line in force what the engine says of its movement."""
+        position = self.position()
+        for line in self.lines:
+            effect = position.effect_of(line.ref) if line.ref and not line.reverted else None
+            if effect is not None:
+                line.split, line.balance, line.excess = effect.split, max(effect.principal_after, 0), effect.excess
+                line.amount = effect.amount or effect.split.total
+                if line.title == "Disbursement" or not line.booked:
+                    line.split = NOTHING

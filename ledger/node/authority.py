@@ -37,6 +37,7 @@ from ledger.store.consent_rows import erase_consents
 from ledger.store.database import Connection, Database, focus
 from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency
 from ledger.store.loan_rows import erase_loans
+from ledger.store.risk_rows import erase_risk
 from ledger.store.subject_rows import destroy_salt
 from ledger.store.tenant_rows import (
     KeyRow,
@@ -171,6 +172,7 @@ class Authority:
             await focus(connection, subject)
             await erase_loans(connection, subject)
             await erase_consents(connection, subject)
+            await erase_risk(connection, subject)
 
         body = Erasure(attestations=min(count, 1_000_000), law=law, request=self._sources.new_id())
         batch = self._sources.new_id()

@@ -79,7 +79,8 @@ _EMPTY = """
 SET session_replication_role = replica;
 DELETE FROM head; DELETE FROM tile; DELETE FROM checkpoint; DELETE FROM entry; DELETE FROM attestation;
 DELETE FROM loan; DELETE FROM consent; DELETE FROM subject_salt; DELETE FROM idempotency; DELETE FROM token_issuer;
-DELETE FROM managed_key; DELETE FROM signing_key; DELETE FROM tenant
+DELETE FROM managed_key; DELETE FROM signing_key; DELETE FROM tenant;
+DELETE FROM risk_part; DELETE FROM risk_link; DELETE FROM risk_cursor; DELETE FROM risk_alert
 """
 
 

@@ -74,3 +74,13 @@ def verify(lines: int, as_json: bool) -> None:
     from benchmarks.verify import measure
 
     _show("Verifying", _run(measure(lines, _say)), as_json)
+
+
+@bench.command("contracts")
+@click.option("--events", default=20_000, show_default=True, help="Events of the workload, four conditions each.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def contracts(events: int, as_json: bool) -> None:
+    """Conditions of contracts, a second and core, against plain closures of Python."""
+    from benchmarks.contracts import measure
+
+    _show("Executing contracts", measure(events, _say), as_json)

@@ -70,6 +70,15 @@ EXPORT = LazyGroup(
     {"metro2": Lazy("api.cli.exchange:export_metro2", "Attestations become a Metro 2 file.")},
     "Write records out.\n\n\b\nExamples:\n  tallystick export metro2 --credentials acacia.json --out FILE",
 )
+CONTRACT = LazyGroup(
+    "contract",
+    {
+        "check": Lazy("api.cli.contract:check", "Every fault by code and path, and what it would do."),
+        "library": Lazy("api.cli.contract:library", "The shipped contracts, or the source of one."),
+    },
+    "Read contracts before they are signed.\n\n\b\nExamples:\n  tallystick contract check late-fee.toml\n"
+    "  tallystick contract library late-fee",
+)
 COMMANDS: dict[str, Lazy] = {
     "demo": Lazy("api.cli.demo:demo", "The whole story on an embedded database, checked line by line."),
     "serve": Lazy("api.cli.serve:serve", "Run the server."),
@@ -79,6 +88,7 @@ COMMANDS: dict[str, Lazy] = {
     "fsck": Lazy("api.cli.fsck:fsck", "Rebuild the whole log from storage and compare."),
     "import": Lazy("api.cli.main:IMPORT", "Bring records in (metro2)."),
     "export": Lazy("api.cli.main:EXPORT", "Write records out (metro2)."),
+    "contract": Lazy("api.cli.main:CONTRACT", "Check a contract, or list the shipped ones."),
     "erase": Lazy("api.cli.erase:erase", "Destroy the key of one borrower's attestations."),
     "bench": Lazy("benchmarks.cli:bench", "Measure, and say where the time goes."),
     "doctor": Lazy("api.cli.doctor:doctor", "Check this machine and this set-up, with a remedy for each fault."),

@@ -54,3 +54,6 @@ FAULTS_MAX: Final = 16
 
 PROPOSALS_MAX: Final = 64
 """Open proposals of one contract; another is recorded as a failure of its rule."""
+
+INSTALMENTS_MAX: Final = 1_023
+"""Largest instalment that a rule's ``once`` tells apart: twice the longest schedule, 128 bytes of memory a rule."""

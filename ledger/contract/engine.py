@@ -33,7 +33,7 @@ from typing import Any, Final
 import msgspec
 
 from ledger.attestation.contract_kinds import Cause, Effect
-from ledger.contract.bounds import PROPOSALS_MAX
+from ledger.contract.bounds import INSTALMENTS_MAX, PROPOSALS_MAX
 from ledger.contract.conditions import Failure, run
 from ledger.contract.document import ENGINE
 from ledger.contract.inputs import NOBODY, BorrowerInputs, LoanInputs
@@ -152,7 +152,7 @@ class _Run:
             return self.event.day
         if rule.once != "per-instalment":
             return None
-        return int(happened.values.get("event.instalment", self.inputs.loan.instalment))
+        return min(int(happened.values.get("event.instalment", self.inputs.loan.instalment)), INSTALMENTS_MAX)
 
     def _fire(self, rule: CompiledRule, scope: int | None, after: int | None, bound: _Bound) -> None:
         """All effects of a rule, or its failure."""

@@ -54,7 +54,8 @@ class Proposal(msgspec.Struct, frozen=True, gc=False):
 
 
 class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A contract's memory. Days are ordinals; ``began`` 0: not yet in force; amounts are minor units."""
+    """A contract's memory. Days are ordinals; ``began`` 0: not yet in force; amounts are minor units;
+    ``by_instalment`` has a bit for each number."""
 
     state: str = ContractState.PROPOSED.value
     signed: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
     today: int = 0
     handled: tuple[int, int] = (-1, -1)
     by_loan: tuple[str, ...] = ()
-    by_instalment: tuple[tuple[str, int], ...] = ()
+    by_instalment: dict[str, bytes] = {}
     by_day: dict[str, int] = {}
     penalties: int = 0
     discounts: int = 0
@@ -168,7 +169,7 @@ def may_fire(memory: Memory, once: str, rule: str, scope: int | None) -> bool:
     if once == "per-loan":
         return rule not in memory.by_loan
     if once == "per-instalment":
-        return (rule, scope) not in memory.by_instalment
+        return not _has(memory.by_instalment.get(rule, b""), scope or 0)
     return once != "per-day" or (scope or 0) > memory.by_day.get(rule, 0)
 
 
@@ -179,8 +180,9 @@ def after_effect(memory: Memory, once: str, effect: Effect) -> Memory:
     changes: dict[str, Any] = {}
     if effect.scope is not None and once == "per-day":
         changes["by_day"] = {**memory.by_day, effect.rule: effect.scope}
-    elif effect.scope is not None and (effect.rule, effect.scope) not in memory.by_instalment:
-        changes["by_instalment"] = (*memory.by_instalment, (effect.rule, effect.scope))
+    elif effect.scope is not None:
+        fired = _with(memory.by_instalment.get(effect.rule, b""), effect.scope)
+        changes["by_instalment"] = {**memory.by_instalment, effect.rule: fired}
     elif once == "per-loan" and effect.rule not in memory.by_loan:
         changes["by_loan"] = (*memory.by_loan, effect.rule)
     amount = effect.arguments.get("amount", 0)
@@ -191,6 +193,17 @@ def after_effect(memory: Memory, once: str, effect: Effect) -> Memory:
     elif effect.effect == "proposal.open":
         changes["proposals"] = (*memory.proposals, proposal_of(effect))
     return msgspec.structs.replace(memory, **changes)
+
+
+def _has(bits: bytes, number: int) -> bool:
+    """Whether the set of small numbers, one bit each, has this one."""
+    return number >> 3 < len(bits) and bool(bits[number >> 3] >> (number & 7) & 1)
+
+
+def _with(bits: bytes, number: int) -> bytes:
+    grown = bytearray(bits.ljust((number >> 3) + 1, b"\0"))
+    grown[number >> 3] |= 1 << (number & 7)
+    return bytes(grown)
 
 
 def failing(rule: str) -> str:

@@ -51,7 +51,9 @@ def evaluated(case: dict[str, Any]) -> list[Row]:
         },
         observed=[
             Observed(
-                time=parse_moment("time", one["time"]), type=one["type"], value=parse_number("value", one["value"])
+                time=parse_moment("time", one["time"]),
+                type=one["type"],
+                value=parse_number("value", one.get("value") or 0),
             )
             for one in case["eventsObserved"]
         ],

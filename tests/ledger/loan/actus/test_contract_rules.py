@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ledger.errors import InvalidInput, NotFound
 from ledger.loan.actus.engine import Observed, Row, evaluate
@@ -374,3 +376,43 @@ def test_what_cannot_be_observed_is_refused() -> None:
 def test_an_unknown_calendar_is_not_found() -> None:
     with pytest.raises(NotFound, match="calendar_unknown"):
         rows_of("PAM", maturityDate="2024-03-01", calendar="XX")
+
+
+CONVENTIONS = st.sampled_from([f"{first}{rule}" for first in ("SC", "CS") for rule in ("F", "MF", "P", "MP")])
+SCHEDULES = st.fixed_dictionaries(
+    {
+        "contractType": st.sampled_from(["PAM", "LAM", "NAM", "ANN"]),
+        "contractRole": st.sampled_from(["RPA", "RPL"]),
+        "endOfMonthConvention": st.sampled_from(["SD", "EOM"]),
+        "dayCountConvention": st.sampled_from(["A365", "A360", "AA", "30E360"]),
+        "cycleAnchorDateOfInterestPayment": st.dates(date(2024, 1, 2), date(2024, 3, 31)),
+        "cycleOfInterestPayment": st.sampled_from(["P1ML0", "P1ML1", "P2WL0", "P2WL1", "P40DL0", "P1QL1"]),
+        "maturityDate": st.dates(date(2024, 5, 1), date(2025, 12, 31)),
+    }
+)
+
+
+def scheduled(terms: dict[str, Any], **more: Any) -> list[Row]:
+    again = {
+        "cycleAnchorDateOfPrincipalRedemption": terms["cycleAnchorDateOfInterestPayment"],
+        "cycleOfPrincipalRedemption": terms["cycleOfInterestPayment"],
+    }
+    return rows_of(terms["contractType"], terms, again, nextPrincipalRedemptionPayment=90, calendar="MF", **more)
+
+
+@settings(max_examples=60, deadline=None)
+@given(terms=SCHEDULES, convention=CONVENTIONS)
+def test_what_went_out_comes_back_and_nothing_stays_open(terms: dict[str, Any], convention: str) -> None:
+    rows = scheduled(terms, businessDayConvention=convention)
+    assert sum(paid(rows, "IED", "PR", "MD")) == 0
+    assert (rows[-1].notional_principal, rows[-1].accrued_interest) == (0, 0)
+    assert [row.event_date for row in rows] == sorted(row.event_date for row in rows)
+    assert all(row.event_date.weekday() < 5 for row in rows if row.event_type != "IED")
+
+
+@settings(max_examples=60, deadline=None)
+@given(terms=SCHEDULES, rule=st.sampled_from(["F", "MF", "P", "MP"]))
+def test_calculating_first_leaves_every_amount_as_it_was(terms: dict[str, Any], rule: str) -> None:
+    unmoved, moved = scheduled(terms), scheduled(terms, businessDayConvention=f"CS{rule}")
+    if len({row.event_date for row in unmoved}) == len({row.event_date for row in moved}):
+        assert [row.payoff for row in moved] == [row.payoff for row in unmoved]

@@ -84,3 +84,14 @@ def contracts(events: int, as_json: bool) -> None:
     from benchmarks.contracts import measure
 
     _show("Executing contracts", measure(events, _say), as_json)
+
+
+@bench.command("alerts")
+@click.option("--alerts", default=300, show_default=True, help="How many alerts to await.")
+@click.option("--rate", default=40, show_default=True, help="Publications a second.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def alerts(alerts: int, rate: int, as_json: bool) -> None:
+    """From the acknowledgement of a cause to its alert on the ledger; features a second."""
+    from benchmarks.alerts import measure
+
+    _show("Early warning", _run(measure(alerts, rate, _say)), as_json)

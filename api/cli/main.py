@@ -82,6 +82,7 @@ CONTRACT = LazyGroup(
 COMMANDS: dict[str, Lazy] = {
     "demo": Lazy("api.cli.demo:demo", "The whole story on an embedded database, checked line by line."),
     "serve": Lazy("api.cli.serve:serve", "Run the server."),
+    "watch": Lazy("api.cli.watch:watch", "Follow the ledger and publish alerts."),
     "test": Lazy("api.cli.test_command:run_tests", "Run the project's tests."),
     "migrate": Lazy("api.cli.migrate:migrate", "Bring a database to this version's schema."),
     "verify": Lazy("api.cli.verify:verify", "Check an exported view or proof, offline."),

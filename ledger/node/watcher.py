@@ -1,6 +1,6 @@
 """Early warning on the ledger: follows the committed log, folds features, publishes alerts.
 
-    watcher = Watcher(node, read_rules(document))
+    watcher = Watcher(node, shipped_rules())
     await watcher.run()                       # until cancelled; in the server's process or in one of its own
     await watcher.catch_up()                  # take in everything that is committed now, then return
 
@@ -24,6 +24,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from importlib.resources import files
 from typing import Final
 from uuid import UUID
 
@@ -34,7 +35,7 @@ from ledger.node.participants import DEPLOYMENT, Participants
 from ledger.node.publisher import Draft
 from ledger.node.watch_round import FOLLOWED_KINDS, Borrowers, Raised, Round
 from ledger.risk.alerts import alert_body, legal_basis_of
-from ledger.risk.signals import RuleBook
+from ledger.risk.signals import RuleBook, read_rules
 from ledger.store.database import Connection
 from ledger.store.log_rows import read_head
 from ledger.store.risk_rows import (
@@ -77,6 +78,11 @@ Law = Callable[[str], bool]
 def no_law(country: str) -> bool:
     """Consent alone lets a lender hear of other lenders."""
     return False
+
+
+def shipped_rules() -> RuleBook:
+    """The rules that come with the product: ledger/risk/rules/early_warning.toml."""
+    return read_rules(files("ledger.risk").joinpath("rules", "early_warning.toml").read_bytes())
 
 
 @dataclass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,15 +18,13 @@ from ledger.node.alert_desk import AlertDesk
 from ledger.node.clock import Sources
 from ledger.node.node import Node
 from ledger.node.publications import Publications
-from ledger.node.watcher import Watcher
-from ledger.risk import signals
-from ledger.risk.signals import read_rules
+from ledger.node.watcher import Watcher, shipped_rules
 from ledger.store.attestation_rows import LAST_ID
 from ledger.types import Subject, UnixMillis
 from tests.support.checks import artefact_for, ensure_sound, grant, rows_of
 from tests.support.ledgers import SOURCES, Lender, TestDatabase, running_node
 
-BOOK = read_rules((Path(signals.__file__).parent / "rules" / "early_warning.toml").read_bytes())
+BOOK = shipped_rules()
 TODAY = date.fromtimestamp(SOURCES.now() / 1000)  # noqa: DTZ012
 DAY_MS = 24 * 3600 * 1000
 ALERTS = "SELECT tenant, rule, episode FROM risk_alert ORDER BY id"

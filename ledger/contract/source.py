@@ -18,6 +18,7 @@ Rules
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import date
 from typing import Annotated, Any, Final, NamedTuple
@@ -55,6 +56,9 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     on: str | None = None
     say: Annotated[str, Meta(max_length=TEXT_MAX)] = ""
 
+
+_DOTTED: Final = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){16}")
+"""A name of many parts, which the reader of TOML would take quadratic time and memory for."""
 
 _SAMPLES: Final[Any] = Annotated[tuple[Sample, ...], Meta(max_length=SAMPLES_MAX)]
 
@@ -111,7 +115,10 @@ def _ensure_told(sample: Sample, path: str) -> None:
 
 def _toml(data: bytes) -> dict[str, Any]:
     try:
-        return tomllib.loads(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        if _DOTTED.search(text):
+            raise InvalidInput("contract_malformed", "a dotted name has at most 16 parts", path="$")
+        return tomllib.loads(text)
     except UnicodeDecodeError:
         raise InvalidInput("contract_malformed", "the file is not UTF-8", path="$") from None
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:

@@ -166,6 +166,7 @@ def _shape(tokens: list[Token]) -> None:
     """Bounds of depth, chains, prefixes and lists, in one pass with a stack of at most NESTING_MAX."""
     stack, prefixes, before = [_Level("", False)], 0, Token("sign", "(", 0)
     for token in tokens:
+        _ensure_apart(before, token)
         prefix = token.text in ("!", "-") and before.kind not in _ENDS_VALUE and before.text not in (")", "]")
         prefixes = prefixes + 1 if prefix else 0
         if prefixes > PREFIXES_MAX:
@@ -183,6 +184,15 @@ def _shape(tokens: list[Token]) -> None:
         before = token
     if len(stack) > 1:
         raise _Refused("expression_malformed", "a bracket is not closed", len(tokens), stack[-1].opening)
+
+
+def _ensure_apart(before: Token, token: Token) -> None:
+    """Two values with no sign between them, or two strokes, would be read otherwise by the engine: as a text of three
+    quotes, as bytes, as a comment."""
+    if token.kind in _ENDS_VALUE and before.kind in _ENDS_VALUE and "in" not in (before.text, token.text):
+        raise _Refused("expression_malformed", "a sign is missing between two values", token.at, token.text)
+    if before.text == token.text == "/":
+        raise _Refused("comment_refused", "an expression has no comments; the prose is beside it", token.at, "//")
 
 
 def _open(stack: list[_Level], token: Token, before: Token) -> None:

@@ -7,16 +7,18 @@ booked, and the delinquency range found at the last batch or transaction.
 
 from __future__ import annotations
 
+import calendar
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
 from ledger.loan.servicing.amounts import NOTHING, Amounts, rounded
+from ledger.loan.servicing.annuity import Interest, declining, flat
 from ledger.loan.servicing.delinquency import by_instalment, lateness, range_of
 from ledger.loan.servicing.movements import Movement, Row
 from ledger.loan.servicing.plan import Reschedule, Terms, down_payment, opening, rescheduled, stepped, tranche
-from ledger.loan.servicing.position import Position, service
+from ledger.loan.servicing.position import Instalment, Position, service
 from tests.support.fineract.rules import ranges_of, rules_of
 
 Json = Mapping[str, Any]
@@ -36,6 +38,7 @@ TITLES = {
     "waive_charge": "Waive loan charges",
     "disburse": "Disbursement",
 }
+FEWER = ("REDUCE_NUMBER_OF_INSTALLMENTS",)
 PAYMENTS = ("repay", "goodwill_credit", "payout_refund", "merchant_refund", "charge_adjustment")
 
 
@@ -106,6 +109,7 @@ class Loan:
     lines: list[Line] = field(default_factory=list)
     charges: list[ChargeFact] = field(default_factory=list)
     tranches: list[Tranche] = field(default_factory=list)
+    rates: list[tuple[date, int]] = field(default_factory=list)
     reschedules: list[Any] = field(default_factory=list)
     approved: bool = False
     expected: date = date.max
@@ -115,6 +119,8 @@ class Loan:
     history: list[list[Any]] = field(default_factory=list)
     pauses: list[Json] = field(default_factory=list)
     looked_on: date | None = None
+    late_fees: set[date] = field(default_factory=set)
+    accrued_interest: dict[date, int] = field(default_factory=dict)
     accrue_on: str = "due-date"
     next_due_from: str = "earliest-unpaid-date"
 
@@ -126,8 +132,13 @@ class Loan:
         self.cumulative = self.rules.charges_from == "start"
         for key, value in (self.scenario.get("config") or {}).items():
             self._configure(key, value)
-        if self.terms["rate_ppm"]:
-            raise NotReproduced("interest-bearing")
+        self.bears = bool(self.terms["rate_ppm"])
+        if self.bears and (self.product["down_payment"] or self.terms["amortization"] != "EQUAL_INSTALLMENTS"):
+            raise NotReproduced("interest of this product")
+        if self.product.get("advance_payment_adjustment") == "RESCHEDULE_NEXT_REPAYMENTS":
+            raise NotReproduced("early money that moves the next due dates")
+        if self.product.get("compounding", "NONE") != "NONE":
+            raise NotReproduced("compounding interest")
 
     # -- the plan --------------------------------------------------------------------------------------------------
 
@@ -148,6 +159,8 @@ class Loan:
     def planned(self) -> tuple[Row, ...]:
         """All rows of the plan, all tranches together, reschedules done, in the order of their days."""
         terms = self.plan_terms()
+        if self.bears:
+            return self._with_interest(terms)
         rows: tuple[Row, ...] = ()
         for step in self.steps():
             if isinstance(step, Reschedule):
@@ -158,6 +171,36 @@ class Loan:
                 planned = tuple(row for row in rows if row.kind != "down_payment")
                 rows = merged(rows, tranche(terms, step.amount, step.on, planned))
         return rows
+
+    def _with_interest(self, terms: Terms) -> tuple[Row, ...]:
+        """The rows of a loan of one tranche that bears interest."""
+        if len(self.tranches) > 1 or self.reschedules:
+            raise NotReproduced("interest with several tranches or other due dates")
+        interest = Interest(
+            rate_ppm=self.terms["rate_ppm"],
+            daily=self.terms["interest_period"] == "DAILY",
+            year_days=366 if calendar.isleap(terms.start.year) else 365,
+            grace_principal=self.terms["grace_principal"],
+            grace_interest=self.terms["grace_interest"],
+            early="fewer_rows" if self.product.get("advance_payment_adjustment") in FEWER else "lower_instalment",
+        )
+        amount = self.tranches[0].amount
+        if self.terms["interest_type"] == "FLAT":
+            rows = flat(terms, interest, amount)
+            for on, rate in self.rates:
+                later = flat(terms, replace(interest, rate_ppm=rate), amount)
+                rows = tuple(new if new.due >= on else old for old, new in zip(rows, later, strict=True))
+            return rows
+        paid = [(m.on, m.amount) for m in self.movements if m.kind == "repayment"]
+        if not self.product.get("interest_recalculation"):
+            return declining(terms, interest, amount)
+        return declining(terms, interest, amount, paid)
+
+    def _refuse_arrears(self) -> None:
+        """A product that computes interest anew charges it on arrears, which our plans do not."""
+        renewed = self.bears and self.product.get("interest_recalculation") and self.started
+        if renewed and self.position().oldest_unmet(self.today) is not None:
+            raise NotReproduced("interest on arrears")
 
     def steps(self) -> list[Tranche | Reschedule]:
         """Tranches and reschedules in the order in which they count."""
@@ -201,6 +244,7 @@ class Loan:
             if handler is None:
                 raise NotReproduced(f"event {kind}")
             handler(event)
+        self._refuse_arrears()
         if kind not in ("clock", "cob", "config", "submit", "approve", "pause", "resume"):
             self._after_transaction()
 
@@ -266,8 +310,13 @@ class Loan:
 
     def _on_reschedule(self, event: Json) -> None:
         """Due dates or the number of rows change; only cumulative products have it here."""
-        if not self.cumulative or "new_rate_pct" in event:
+        if not self.cumulative:
             raise NotReproduced("reschedule of this product")
+        if "new_rate_pct" in event:
+            if self.terms["interest_type"] != "FLAT":
+                raise NotReproduced("another rate on a declining balance")
+            self.rates.append((day(event["from"]), round(float(event["new_rate_pct"]) * 10_000)))
+            return
         to = day(event["adjusted_due_date"]) if "adjusted_due_date" in event else None
         change = Reschedule(from_due=day(event["from"]), to=to, extra=event.get("extra_terms", 0))
         self.reschedules.append((day(event["date"]), event["n"], change))
@@ -280,8 +329,8 @@ class Loan:
         definition = self.catalogue["charges"][event["kind"]]
         amount = event.get("amount")
         if "pct" in event:
-            base = sum(one.amount for one in self.tranches) or self.terms["principal"]
-            amount = rounded(int(float(event["pct"]) * 10_000) * base, 1_000_000)
+            base = sum(row.amounts.principal + row.amounts.interest for row in self.planned())
+            amount = rounded(round(float(event["pct"]) * 10_000) * base, 1_000_000)
         if amount is None:
             raise NotReproduced(f"charge {event['kind']} without amount")
         due = day(event["due_date"])
@@ -356,13 +405,10 @@ class Loan:
         position = self.position()
         if not self.started or not position.outstanding:
             return
-        total = NOTHING
-        for one in self.charges:
-            on = one.added if self.accrue_on == "submitted-date" else one.due
-            if not one.accrued and on < self.today and position.charged_off_on is None:
-                total = total.plus(self._as_amounts(one))
-                one.accrued = True
-        self._accrue(event, self.today - DAY, total)
+        self._charge_overdue_rows(event, position)
+        if position.charged_off_on is None:
+            for number, row in enumerate(self.position().rows):
+                self._accrue_row(event, number, row)
         if not any(start <= self.today and (end is None or self.today <= end) for start, end in position.pauses):
             self._catch_up(self.today)
             self._classify(self.today)
@@ -373,6 +419,40 @@ class Loan:
         while on < until:
             self._classify(on)
             on += DAY
+
+    def _charge_overdue_rows(self, event: Json, position: Position) -> None:
+        """Products with a late fee charge it on each row that is past due, once."""
+        fee = self.product.get("overdue_charge")
+        for number, row in enumerate(position.rows) if fee else ():
+            if row.due < self.today and row.unmet.total and row.due not in self.late_fees:
+                self.late_fees.add(row.due)
+                whole = self.catalogue["charges"][fee["kind"]]["calculation"] == "pct_of_amount_plus_interest"
+                base = row.owed.principal + (row.owed.interest if whole else 0)
+                amount = rounded(round(float(fee["pct"]) * 10_000) * base, 1_000_000)
+                n = event["n"] * 100 + number
+                late = {"n": n, "kind": fee["kind"], "due_date": row.due.isoformat(), "amount": amount}
+                self._on_charge(late)
+
+    def _accrue_row(self, event: Json, number: int, row: Instalment) -> None:
+        """Interest of a row up to yesterday, and its charges that are due: booked on yesterday, or the row's due date."""
+        until = min(self.today - DAY, row.due)
+        before = self.position().rows[number - 1].due if number else min(one.on for one in self.tranches)
+        days, whole = max((until - before).days, 0), max((row.due - before).days, 1)
+        borne = rounded(row.owed.interest * days, whole) - self.accrued_interest.get(row.due, 0)
+        total = Amounts(interest=borne)
+        self.accrued_interest[row.due] = self.accrued_interest.get(row.due, 0) + borne
+        refs = {one.ref for one in self.position().charges if self._row_of(one.due) == row.due}
+        for one in self.charges:
+            on = one.added if self.accrue_on == "submitted-date" else one.due
+            if not one.accrued and on < self.today and (one.n * 10).to_bytes(4) in refs:
+                total = total.plus(self._as_amounts(one))
+                one.accrued = True
+        self._accrue({"n": event["n"] * 100 + number}, until, total)
+
+    def _row_of(self, due: date) -> date:
+        """The due date of the row that holds a charge."""
+        rows = [row.due for row in self.position().rows if row.kind != "down_payment"]
+        return next((row for row in rows if row >= due), rows[-1])
 
     def _as_amounts(self, one: ChargeFact) -> Amounts:
         penalty = self.catalogue["charges"][one.kind]["penalty"]
@@ -392,6 +472,10 @@ class Loan:
         position = self.position()
         if not position.outstanding:
             total = NOTHING
+            for row in position.rows:
+                rest = row.owed.interest - self.accrued_interest.get(row.due, 0)
+                self.accrued_interest[row.due] = row.owed.interest
+                total = total.plus(Amounts(interest=rest))
             for one in self.charges:
                 if not one.accrued:
                     total = total.plus(self._as_amounts(one))

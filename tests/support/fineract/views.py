@@ -166,10 +166,19 @@ def has_transaction(loan: Loan, position: Position, want: Json) -> Any:
     return want if want in found else found
 
 
+CALCULATIONS = {
+    "flat": "Flat",
+    "pct_of_amount": "% Amount",
+    "pct_of_amount_plus_interest": "% Loan Amount + Interest",
+}
+
+
 def charges(loan: Loan, position: Position, want: Any) -> list[dict[str, Any]]:
-    """The charges, as in the order in which they were added or by due date, as expected."""
+    """The charges, in whatever order; where the catalogue has no name for one, it is not compared."""
     shown = [_as_charge(loan, one) for one in _charge_lines(loan, position)]
-    return want if sorted(map(str, shown)) == sorted(map(str, want)) else shown
+    known = {line["name"] for line in shown}
+    wanted = [line if line["name"] in known else {**line, "name": ""} for line in want]
+    return SAME if sorted(map(_text, shown)) == sorted(map(_text, wanted)) else shown
 
 
 def _charge_lines(loan: Loan, position: Position) -> list[ChargeLine]:
@@ -181,11 +190,11 @@ def _as_charge(loan: Loan, one: ChargeLine) -> dict[str, Any]:
     fact = next(fact for fact in loan.charges if (fact.n * 10).to_bytes(4) == one.ref)
     definition = loan.catalogue["charges"][fact.kind]
     return {
-        "name": definition.get("name", fact.kind),
+        "name": definition.get("name", ""),
         "penalty": definition["penalty"],
-        "timing": "Specified due date",
+        "timing": {"specified_due_date": "Specified due date", "overdue": "Overdue Fees"}[definition["timing"]],
         "due_date": _iso(one.due),
-        "calculation": "Flat",
+        "calculation": CALCULATIONS[definition["calculation"]],
         "amount": one.amount,
         "paid": one.met,
         "waived": one.waived,

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.fineract.loan import NotReproduced
+from tests.support.fineract.facts import NotReproduced
 from tests.support.fineract.views import failures
 from tests.support.vector_counts import count_vector
 

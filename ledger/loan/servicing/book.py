@@ -179,11 +179,15 @@ class Book:
         return same or self.insert(OpenRow(max((r.n for r in self.rows), default=0) + 1, due, "extra", [0] * 4))
 
     def row_for(self, day: date, *, on_due_date: bool) -> OpenRow:
-        """The first row to come for something of a day; ``on_due_date``: a row due that very day takes it."""
+        """The first row to come for something of a day; ``on_due_date``: a row due that very day takes it. Of that day
+        itself only the last planned row takes what no other can, where no extra row is there to take all."""
         planned = [row for row in self.rows if row.kind == "instalment"]
         for row in planned:
-            if row.due > day or (row.due == day and (on_due_date or row is planned[-1])):
+            if row.due > day or (row.due == day and on_due_date):
                 return row
+        shared = self.rules.extra_rows == "one" and any(row.kind == "extra" for row in self.rows)
+        if planned and planned[-1].due == day and not shared:
+            return planned[-1]
         return self.extra_row(day)
 
     # -- money -----------------------------------------------------------------------------------------------------

@@ -10,19 +10,19 @@ from __future__ import annotations
 import calendar
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-from ledger.loan.servicing.amounts import NOTHING, Amounts, rounded
+from ledger.loan.servicing.amounts import rounded
 from ledger.loan.servicing.annuity import Interest, declining, flat
-from ledger.loan.servicing.delinquency import by_instalment, lateness, range_of
 from ledger.loan.servicing.movements import Movement, Row
 from ledger.loan.servicing.plan import Reschedule, Terms, down_payment, opening, rescheduled, stepped, tranche
-from ledger.loan.servicing.position import Instalment, Position, service
+from ledger.loan.servicing.position import Position, service
+from tests.support.fineract.facts import ChargeFact, Line, NotReproduced, Tranche
 from tests.support.fineract.rules import ranges_of, rules_of
+from tests.support.fineract.server import Server
 
 Json = Mapping[str, Any]
-DAY = timedelta(days=1)
 
 TITLES = {
     "repay": "Repayment",
@@ -42,47 +42,6 @@ FEWER = ("REDUCE_NUMBER_OF_INSTALLMENTS",)
 PAYMENTS = ("repay", "goodwill_credit", "payout_refund", "merchant_refund", "charge_adjustment")
 
 
-class NotReproduced(Exception):
-    """The scenario has something that the adaptor does not say in our words; the text says what."""
-
-
-@dataclass
-class Line:
-    """A line of the transaction list."""
-
-    order: int
-    title: str
-    on: date
-    amount: int
-    ref: bytes
-    reverted: bool = False
-    split: Amounts = NOTHING
-    balance: int = 0
-    excess: int = 0
-    booked: bool = True
-
-
-@dataclass
-class ChargeFact:
-    """A charge that was added."""
-
-    n: int
-    kind: str
-    due: date
-    amount: int
-    added: date
-    accrued: bool = False
-
-
-@dataclass
-class Tranche:
-    """A disbursement and the down payment that came with it."""
-
-    n: int
-    on: date
-    amount: int
-
-
 def merged(rows: tuple[Row, ...], added: tuple[Row, ...]) -> tuple[Row, ...]:
     """Rows with a tranche's rows on top; a down payment comes before an instalment of its day."""
     together = {row.due: row for row in rows if row.kind != "down_payment"}
@@ -99,7 +58,7 @@ def day(text: str) -> date:
 
 
 @dataclass
-class Loan:
+class Loan(Server):
     """A loan that events happen to."""
 
     scenario: Json
@@ -376,7 +335,7 @@ class Loan:
     def _take_back(self, order: int) -> None:
         """An undone transaction stays in the list with the split it had."""
         line = next(line for line in self.lines if line.order == order)
-        self._settle_lines()
+        self.settle_lines()
         line.reverted = True
         self.movements = [movement for movement in self.movements if movement.order != order]
 
@@ -397,115 +356,3 @@ class Loan:
     def _on_resume(self, event: Json) -> None:
         self.pauses.append({"action": "RESUME", "start": event["date"], "end": None})
         self._add(event, "resume", None)
-
-    # -- a server's memory -----------------------------------------------------------------------------------------
-
-    def _on_cob(self, event: Json) -> None:
-        """The nightly batch: accruals of charges up to yesterday, and the delinquency range of today."""
-        position = self.position()
-        if not self.started or not position.outstanding:
-            return
-        self._charge_overdue_rows(event, position)
-        if position.charged_off_on is None:
-            for number, row in enumerate(self.position().rows):
-                self._accrue_row(event, number, row)
-        if not any(start <= self.today and (end is None or self.today <= end) for start, end in position.pauses):
-            self._catch_up(self.today)
-            self._classify(self.today)
-
-    def _catch_up(self, until: date) -> None:
-        """The ranges of the days since the last look, for a history without gaps."""
-        on = max(self.looked_on or until, min((one.on for one in self.tranches), default=until)) + DAY
-        while on < until:
-            self._classify(on)
-            on += DAY
-
-    def _charge_overdue_rows(self, event: Json, position: Position) -> None:
-        """Products with a late fee charge it on each row that is past due, once."""
-        fee = self.product.get("overdue_charge")
-        for number, row in enumerate(position.rows) if fee else ():
-            if row.due < self.today and row.unmet.total and row.due not in self.late_fees:
-                self.late_fees.add(row.due)
-                whole = self.catalogue["charges"][fee["kind"]]["calculation"] == "pct_of_amount_plus_interest"
-                base = row.owed.principal + (row.owed.interest if whole else 0)
-                amount = rounded(round(float(fee["pct"]) * 10_000) * base, 1_000_000)
-                n = event["n"] * 100 + number
-                late = {"n": n, "kind": fee["kind"], "due_date": row.due.isoformat(), "amount": amount}
-                self._on_charge(late)
-
-    def _accrue_row(self, event: Json, number: int, row: Instalment) -> None:
-        """Interest of a row up to yesterday, and its charges that are due: booked on yesterday, or the row's due date."""
-        until = min(self.today - DAY, row.due)
-        before = self.position().rows[number - 1].due if number else min(one.on for one in self.tranches)
-        days, whole = max((until - before).days, 0), max((row.due - before).days, 1)
-        borne = rounded(row.owed.interest * days, whole) - self.accrued_interest.get(row.due, 0)
-        total = Amounts(interest=borne)
-        self.accrued_interest[row.due] = self.accrued_interest.get(row.due, 0) + borne
-        refs = {one.ref for one in self.position().charges if self._row_of(one.due) == row.due}
-        for one in self.charges:
-            on = one.added if self.accrue_on == "submitted-date" else one.due
-            if not one.accrued and on < self.today and (one.n * 10).to_bytes(4) in refs:
-                total = total.plus(self._as_amounts(one))
-                one.accrued = True
-        self._accrue({"n": event["n"] * 100 + number}, until, total)
-
-    def _row_of(self, due: date) -> date:
-        """The due date of the row that holds a charge."""
-        rows = [row.due for row in self.position().rows if row.kind != "down_payment"]
-        return next((row for row in rows if row >= due), rows[-1])
-
-    def _as_amounts(self, one: ChargeFact) -> Amounts:
-        penalty = self.catalogue["charges"][one.kind]["penalty"]
-        waived = next((c.waived for c in self.position().charges if c.ref == (one.n * 10).to_bytes(4)), 0)
-        left = one.amount - waived
-        return Amounts(penalty=left) if penalty else Amounts(fee=left)
-
-    def _accrue(self, event: Json, on: date, amounts: Amounts) -> None:
-        if amounts.total:
-            order = event["n"] * 10 + 9
-            self.lines.append(Line(order, "Accrual", on, amounts.total, b"", split=amounts))
-
-    def _after_transaction(self) -> None:
-        """What a transaction brings about: the range is found anew, a loan that closes accrues what is left."""
-        if not self.started:
-            return
-        position = self.position()
-        if not position.outstanding:
-            total = NOTHING
-            for row in position.rows:
-                rest = row.owed.interest - self.accrued_interest.get(row.due, 0)
-                self.accrued_interest[row.due] = row.owed.interest
-                total = total.plus(Amounts(interest=rest))
-            for one in self.charges:
-                if not one.accrued:
-                    total = total.plus(self._as_amounts(one))
-                    one.accrued = True
-            self._accrue({"n": len(self.lines) + 1_000}, self._last_day(position), total)
-        self._classify(self.today)
-
-    def _last_day(self, position: Position) -> date:
-        return max((e.on for e in position.effects if e.kind == "repayment"), default=self.today)
-
-    def _classify(self, on: date) -> None:
-        position = self.position()
-        late = lateness(position, self.rules, on)
-        found = range_of(self.ranges, late.delinquent_days)
-        name = found.name if found else "NO_DELINQUENCY"
-        if name != self.range_name and self.history and self.history[0][2] is None:
-            self.history[0][2] = on
-        if name != self.range_name and found:
-            self.history.insert(0, [name, on, None])
-        self.range_name, self.looked_on = name, on
-        if self.product.get("installment_level_delinquency"):
-            self.by_row = by_instalment(position, self.rules, self.ranges, on)
-
-    def _settle_lines(self) -> None:
-        """Give each line in force what the engine says of its movement."""
-        position = self.position()
-        for line in self.lines:
-            effect = position.effect_of(line.ref) if line.ref and not line.reverted else None
-            if effect is not None:
-                line.split, line.balance, line.excess = effect.split, max(effect.principal_after, 0), effect.excess
-                line.amount = effect.amount or effect.split.total
-                if line.title == "Disbursement" or not line.booked:
-                    line.split = NOTHING

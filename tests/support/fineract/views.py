@@ -10,7 +10,8 @@ from typing import Any
 from ledger.loan.servicing.amounts import NOTHING, Amounts
 from ledger.loan.servicing.delinquency import lateness
 from ledger.loan.servicing.position import ChargeLine, Instalment, Position
-from tests.support.fineract.loan import Loan, NotReproduced
+from tests.support.fineract.facts import NotReproduced
+from tests.support.fineract.loan import Loan
 
 Json = Mapping[str, Any]
 SAME = "same"
@@ -23,7 +24,7 @@ def differences(loan: Loan, expected: Json) -> Iterator[str]:
     """Where the loan is not as expected, one text for each; nothing where it is."""
     if not loan.started and ({"schedule", "totals"} & set(expected)):
         loan = loan.as_planned()
-    loan._settle_lines()
+    loan.settle_lines()
     position = loan.position()
     for key, want in expected.items():
         if key in ("after", "as_of"):

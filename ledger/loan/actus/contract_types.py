@@ -70,7 +70,7 @@ _CLM: Final = _PAM | {
 _UMP: Final = _PAM | {
     EventType.IED: (payoff.initial_exchange_at_par, transition.initial_exchange),
     EventType.PR: (payoff.observed, transition.observed_payment),
-    EventType.PI: (payoff.observed, transition.observed_payment),
+    EventType.PI: (payoff.increase, transition.increase),
 }
 
 _EVERY: Final = (schedule.initial_exchange, schedule.purchase, schedule.termination, schedule.fee)

@@ -37,8 +37,8 @@ CALENDARS: Final[dict[str, IsBusinessDay]] = {"NC": every_day, "MF": monday_to_f
 EVENTS_MAX: Final = 20_000
 """Events of one contract: forty years of monthly ones with every option are under 5,000."""
 
-_OBSERVABLE: Final = frozenset({EventType.AD, EventType.PP, EventType.PR, EventType.PI, EventType.XD})
-_MOVES_A_LINE: Final = frozenset({EventType.PR, EventType.PI})
+_OBSERVABLE: Final = frozenset({"AD", "PP"})
+_OBSERVABLE_TOO: Final = {"CLM": frozenset({"XD"}), "UMP": frozenset({"PR", "PI"})}
 _WITH_REDEMPTION_CYCLE: Final = frozenset({"LAM", "NAM", "ANN"})
 _NEED_PRINCIPAL: Final = frozenset({EventType.IP, EventType.IPCI, EventType.PR, EventType.PI})
 
@@ -48,7 +48,7 @@ class Observed:
     """A thing that happened to the contract: a call (XD), a prepayment (PP), a draw or repayment of a line (PI, PR); or
     a look at its state (AD), which pays and changes nothing.
 
-    ``value`` is signed as a payoff: positive came in to the party whose books these are.
+    ``value`` is an amount without the sign of the role: a draw adds it to the principal, the others take it off.
     """
 
     time: datetime
@@ -172,7 +172,7 @@ def _events(contract: Contract, until: datetime | None, observed: Sequence[Obser
     """Scheduled and observed events after the status date, cut at termination and ``until``, in order."""
     rules = TYPES[contract.terms.contract_type]
     found = [event for scheduler in rules.schedulers for event in scheduler(contract)]
-    found += [event for event in _observed_events(contract, observed) if event.type in rules.functions]
+    found += _observed_events(contract, observed)
     if len(found) > EVENTS_MAX:
         raise InvalidInput("terms_too_long", "too many events in one contract", expected=f"at most {EVENTS_MAX}")
     return sorted((event for event in found if _happens(contract, event, until)), key=lambda event: event.order)
@@ -191,19 +191,18 @@ def _happens(contract: Contract, event: Event, until: datetime | None) -> bool:
 
 
 def _observed_events(contract: Contract, observed: Sequence[Observed]) -> list[Event]:
-    """Prepayments with their penalties, and what moved a line."""
+    """What was observed, a prepayment with its penalty. A call is scheduled with what it makes due."""
+    accepted = _OBSERVABLE | _OBSERVABLE_TOO.get(contract.terms.contract_type, frozenset())
     found: list[Event] = []
     for seen in observed:
-        if seen.type not in _OBSERVABLE:
+        if seen.type not in accepted:
             raise InvalidInput(
-                "terms_malformed", "such an event cannot be observed", path="$.eventsObserved",
-                expected=", ".join(sorted(_OBSERVABLE)), found=seen.type,
+                "terms_malformed", "such an event cannot be observed of this contract type", path="$.eventsObserved",
+                expected=", ".join(sorted(accepted)), found=seen.type,
             )  # fmt: skip
-        event_type = EventType(seen.type)
-        if event_type is EventType.XD or (event_type in _MOVES_A_LINE and contract.terms.contract_type != "UMP"):
-            continue
-        found.append(Event(type=event_type, time=seen.time, calculated=seen.time, amount=seen.value))
-        if event_type is EventType.PP and contract.terms.penalty_type != "O":
+        if seen.type != EventType.XD:
+            found.append(Event(type=EventType(seen.type), time=seen.time, calculated=seen.time, amount=seen.value))
+        if seen.type == EventType.PP and contract.terms.penalty_type != "O":
             found.append(Event(type=EventType.PY, time=seen.time, calculated=seen.time))
     return found
 

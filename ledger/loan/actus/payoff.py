@@ -6,7 +6,7 @@ in. Currency conversion is left out: a contract settles in its own currency.
 
 Two rules that the specification leaves open
 - A redemption never exceeds what is outstanding: the last one is cut, further ones pay nothing.
-- What an observed event (prepayment; draw or repayment of a line) pays is what was observed, sign included.
+- What was observed (a prepayment; a draw or repayment of a line) is an amount; its direction is the event type's.
 """
 
 from __future__ import annotations
@@ -82,13 +82,13 @@ def redemption(amount: Payoff) -> Payoff:
 
 
 def increase(contract: Contract, state: State, event: Event) -> Fraction:
-    """POF_PI_LAX: more principal goes out."""
+    """POF_PI_LAX: more principal goes out, by the array or as observed."""
     return -contract.terms.sign * state.notional_scaling_multiplier * event.amount
 
 
 def observed(contract: Contract, state: State, event: Event) -> Fraction:
-    """POF_PP_PAM, POF_PR_UMP: what was observed, signed as a payoff."""
-    return event.amount
+    """POF_PP_PAM, POF_PR_UMP: the amount observed comes back."""
+    return contract.terms.sign * event.amount
 
 
 def fee(contract: Contract, state: State, event: Event) -> Fraction:

@@ -101,8 +101,9 @@ def increase(contract: Contract, state: State, event: Event) -> State:
 
 
 def observed_payment(contract: Contract, state: State, event: Event) -> State:
-    """STF_PP_LAM, STF_PR_UMP: what came in leaves the notional, what went out adds to it."""
-    return _with_notional(contract, accrue(contract, state, event), state.notional_principal - event.amount)
+    """STF_PP_LAM, STF_PR_UMP: what came back leaves the notional."""
+    left = state.notional_principal - contract.terms.sign * event.amount
+    return _with_notional(contract, accrue(contract, state, event), left)
 
 
 def payment_fixing(contract: Contract, state: State, event: Event) -> State:

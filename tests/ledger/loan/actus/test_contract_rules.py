@@ -312,7 +312,7 @@ def test_a_call_whose_notice_outlasts_maturity_changes_nothing() -> None:
 
 def test_a_line_is_drawn_and_repaid_at_will() -> None:
     rows = rows_of("UMP", cycleOfInterestPayment="P1ML1", until="2024-03-15",
-                   observed=[("2024-01-16", "PI", "-600"), ("2024-02-16", "PR", "1000")])  # fmt: skip
+                   observed=[("2024-01-16", "PI", "600"), ("2024-02-16", "PR", "1000")])  # fmt: skip
     assert told(rows) == [
         "0101 IED -1200 1200",
         "0116 PI -600 1800",
@@ -320,6 +320,16 @@ def test_a_line_is_drawn_and_repaid_at_will() -> None:
         "0216 PR 1000 815",
         "0301 IPCI 0 16563/20",
     ]
+
+
+def test_the_borrowers_line_is_the_mirror_image_too() -> None:
+    moved = [("2024-01-16", "PI", "600"), ("2024-02-16", "PR", "1000")]
+    lent, owed = (
+        rows_of("UMP", cycleOfInterestPayment="P1ML1", until="2024-03-15", observed=moved, contractRole=role)
+        for role in ("RPA", "RPL")
+    )
+    assert [-row.payoff for row in owed] == [row.payoff for row in lent]
+    assert [-row.notional_principal for row in owed] == [row.notional_principal for row in lent]
 
 
 def test_a_line_without_an_end_cannot_be_scheduled() -> None:
@@ -367,9 +377,12 @@ def test_a_look_at_the_state_pays_and_changes_nothing() -> None:
     assert paid(rows, "IP") == [12, 12]
 
 
-def test_what_cannot_be_observed_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("contract_type", "event_type"), [("PAM", "MD"), ("PAM", "PI"), ("LAM", "XD"), ("CLM", "PR"), ("UMP", "IP")]
+)
+def test_what_cannot_be_observed_of_a_contract_type_is_refused(contract_type: str, event_type: str) -> None:
     with pytest.raises(InvalidInput) as refused:
-        rows_of("PAM", maturityDate="2024-03-01", observed=[("2024-01-16", "MD", "0")])
+        rows_of(contract_type, REDEMPTION, maturityDate="2024-03-01", observed=[("2024-01-16", event_type, "1")])
     assert refused.value.path == "$.eventsObserved"
 
 

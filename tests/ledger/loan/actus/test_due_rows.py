@@ -101,7 +101,7 @@ def test_an_on_demand_loan_is_due_when_it_was_called_for() -> None:
 def test_a_line_is_due_at_its_end_with_what_is_drawn_then() -> None:
     terms = terms_of(plan("revolving", first_due=None))
     moved = [
-        Observed(time=at("2024-02-15"), type="PI", value=Fraction(-50_000)),
+        Observed(time=at("2024-02-15"), type="PI", value=Fraction(50_000)),
         Observed(time=at("2024-03-15"), type="PR", value=Fraction(120_000)),
     ]
     schedule = due_rows(terms, until=at("2024-03-30"), observed=moved)

@@ -64,6 +64,13 @@ GROUP_BATCHES_MAX: Final = 256
 COMMIT_RETRIES_MAX: Final = 8
 """Attempts at one group when other processes win the head row; each loser saw another's progress."""
 
+ACCOUNT_ATTESTATIONS_MAX: Final = 20_000
+"""Attestations of one account that are folded again at once: twenty years, thrice a working day."""
+
+REPLAY_STEPS_MAX: Final = 100_000
+"""Attestations folded again for one batch, each as often as something before it changes: about a second. A loan of 400
+events told in reverse fits; more is sent in smaller batches, or in order."""
+
 # -- consent and view -------------------------------------------------------------------------------------------
 VIEW_LINES_MAX: Final = 500
 """Tradelines of one borrower in one view; the largest seen in real files is under 60."""

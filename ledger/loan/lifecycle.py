@@ -1,14 +1,17 @@
 """Where a loan is in its life, and which event may follow which.
 
-    NEW -> APPLIED -> APPROVED -> ACTIVE -> PAID | OVERPAID | WRITTEN_OFF | REFINANCED | SOLD | SETTLED_SHORT ...
+    NEW -> APPLIED -> APPROVED -> ACTIVE | PAID | OVERPAID -> WRITTEN_OFF | REFINANCED | SOLD | SETTLED_SHORT ...
 
 Rules
 - The table is total: a pair of stage and event is listed with the stage that follows, or it is refused.
+- Active, paid and overpaid are one place with three names: each event may follow all of them or none, and which of the
+  three a running loan is follows from its money (``settled``), in value-date order. That is why a payment that comes
+  late, or back-dated, or goes back, never makes an earlier event unlawful.
 - Days past due, default, forbearance, pause, dispute and charge-off are *not* stages: they are facts beside the stage.
   In particular charge-off is accounting (the loan stays active and owed), write-off closes.
 - A lender's books (``snapshot``) are evidence of an active loan: an imported account need not tell of its disbursement.
 - A lender's file restates an ended account for months: the same agreement, charge-off and end again leave the stage.
-- An event names what happened, not what was sent: a repayment that clears the loan is ``repayment_clearing``.
+- To undo is to delete: a deleted disbursement leaves an approved loan, if nothing came after it that needs one.
 """
 
 from __future__ import annotations
@@ -54,8 +57,6 @@ class Event(StrEnum):
     TERMS = "terms"  # schedule, restructure, collateral, guarantee, pause, resume
     CHARGE = "charge"
     REPAYMENT = "repayment"
-    REPAYMENT_CLEARING = "repayment_clearing"
-    REPAYMENT_EXCEEDING = "repayment_exceeding"
     REVERSAL = "reversal"
     STANDING = "standing"  # delinquency, default, cure, waiver: beside the stage
     CHARGE_OFF = "charge_off"  # accounting loss: beside the stage, and restated after the end
@@ -75,56 +76,46 @@ def _stays(stage: Stage, *events: Event) -> dict[tuple[Stage, Event], Stage]:
 
 
 _S, _E = Stage, Event
-_ENDED: Final = (_S.PAID, _S.SETTLED_SHORT, _S.REFINANCED, _S.WRITTEN_OFF, _S.RECOVERED, _S.SOLD, _S.FRAUD)
-_SAME_END: Final = (
-    (_S.SETTLED_SHORT, _E.CLOSURE_SHORT),
-    (_S.REFINANCED, _E.CLOSURE_REFINANCED),
-    (_S.WRITTEN_OFF, _E.CLOSURE_WRITTEN_OFF),
-    (_S.SOLD, _E.TRANSFER),
-    (_S.FRAUD, _E.CLOSURE_FRAUD),
-)
+LIVE: Final = (_S.ACTIVE, _S.PAID, _S.OVERPAID)
+"""The three names of a running loan; ``settled`` says which."""
+
+_ENDED: Final = (_S.SETTLED_SHORT, _S.REFINANCED, _S.WRITTEN_OFF, _S.RECOVERED, _S.SOLD, _S.FRAUD)
+_RUNNING: Final = (
+    _E.AGREEMENT, _E.DISBURSEMENT, _E.SNAPSHOT, _E.TERMS, _E.CHARGE, _E.REPAYMENT, _E.REVERSAL, _E.STANDING,
+    _E.CHARGE_OFF, _E.RECOVERY, _E.CLOSURE_PAID,
+)  # fmt: skip
+_ENDS: Final = {
+    _E.CLOSURE_SHORT: _S.SETTLED_SHORT, _E.CLOSURE_REFINANCED: _S.REFINANCED, _E.CLOSURE_WRITTEN_OFF: _S.WRITTEN_OFF,
+    _E.CLOSURE_FRAUD: _S.FRAUD, _E.TRANSFER: _S.SOLD,
+}  # fmt: skip
 
 TRANSITIONS: Final[dict[tuple[Stage, Event], Stage]] = {
     (_S.NEW, _E.APPLICATION): _S.APPLIED,
     (_S.NEW, _E.AGREEMENT): _S.APPROVED,
     (_S.APPLIED, _E.APPROVAL): _S.APPROVED,
-    (_S.APPLIED, _E.COUNTER_OFFER): _S.APPLIED,
     (_S.APPLIED, _E.DECLINE): _S.DECLINED,
     (_S.APPLIED, _E.WITHDRAWAL): _S.WITHDRAWN,
     (_S.APPLIED, _E.AGREEMENT): _S.APPROVED,
-    (_S.APPROVED, _E.AGREEMENT): _S.APPROVED,
+    **_stays(_S.APPLIED, _E.COUNTER_OFFER),
     (_S.APPROVED, _E.WITHDRAWAL): _S.CANCELLED,
     (_S.APPROVED, _E.CLOSURE_CANCELLED): _S.CANCELLED,
     (_S.APPROVED, _E.DISBURSEMENT): _S.ACTIVE,
     (_S.APPROVED, _E.SNAPSHOT): _S.ACTIVE,
-    **_stays(_S.APPROVED, _E.TERMS),
-    **_stays(_S.ACTIVE, _E.DISBURSEMENT, _E.SNAPSHOT, _E.TERMS, _E.CHARGE, _E.REPAYMENT, _E.REVERSAL, _E.STANDING),
-    (_S.ACTIVE, _E.CHARGE_OFF): _S.ACTIVE,
-    (_S.ACTIVE, _E.AGREEMENT): _S.ACTIVE,
-    (_S.ACTIVE, _E.RECOVERY): _S.ACTIVE,
-    (_S.ACTIVE, _E.REPAYMENT_CLEARING): _S.PAID,
-    (_S.ACTIVE, _E.REPAYMENT_EXCEEDING): _S.OVERPAID,
-    (_S.ACTIVE, _E.CLOSURE_PAID): _S.PAID,
-    (_S.ACTIVE, _E.CLOSURE_SHORT): _S.SETTLED_SHORT,
-    (_S.ACTIVE, _E.CLOSURE_REFINANCED): _S.REFINANCED,
-    (_S.ACTIVE, _E.CLOSURE_WRITTEN_OFF): _S.WRITTEN_OFF,
-    (_S.ACTIVE, _E.CLOSURE_FRAUD): _S.FRAUD,
-    (_S.ACTIVE, _E.TRANSFER): _S.SOLD,
-    (_S.OVERPAID, _E.REVERSAL): _S.ACTIVE,
-    (_S.OVERPAID, _E.CLOSURE_PAID): _S.PAID,
-    **_stays(_S.OVERPAID, _E.SNAPSHOT, _E.REPAYMENT_EXCEEDING),
-    (_S.PAID, _E.REVERSAL): _S.ACTIVE,
-    (_S.PAID, _E.CHARGE): _S.ACTIVE,
-    (_S.PAID, _E.REPAYMENT_EXCEEDING): _S.OVERPAID,
-    (_S.PAID, _E.CLOSURE_PAID): _S.PAID,
-    (_S.WRITTEN_OFF, _E.RECOVERY): _S.RECOVERED,
-    (_S.WRITTEN_OFF, _E.REVERSAL): _S.ACTIVE,
-    (_S.RECOVERED, _E.RECOVERY): _S.RECOVERED,
+    **_stays(_S.APPROVED, _E.AGREEMENT, _E.TERMS),
+    **{(stage, event): _S.ACTIVE for stage in LIVE for event in _RUNNING},
+    **{(stage, event): end for stage in LIVE for event, end in _ENDS.items()},
+    **{(end, event): end for event, end in _ENDS.items()},
     **{(stage, event): stage for stage in _ENDED for event in (_E.AGREEMENT, _E.SNAPSHOT, _E.CHARGE_OFF)},
-    **{(stage, event): stage for stage, event in _SAME_END},
+    (_S.SETTLED_SHORT, _E.REVERSAL): _S.ACTIVE,
+    (_S.REFINANCED, _E.REVERSAL): _S.ACTIVE,
+    (_S.WRITTEN_OFF, _E.REVERSAL): _S.ACTIVE,
+    (_S.WRITTEN_OFF, _E.RECOVERY): _S.RECOVERED,
+    **_stays(_S.RECOVERED, _E.RECOVERY),
+    **_stays(_S.SOLD, _E.REVERSAL, _E.RECOVERY),
     **{(stage, _E.RECORD): stage for stage in Stage if stage is not _S.NEW},
 }
-"""(stage, event) -> the stage that follows. A pair that is not here is refused."""
+"""(stage, event) -> the stage that follows; ACTIVE after a running loan means one of LIVE. A pair that is not here is
+refused."""
 
 
 # A StrEnum is equal to its value and hashes like it: the same table, for the hot path that has only values.
@@ -142,3 +133,32 @@ def next_stage(stage: str, event: str) -> Stage:
             advice="publish the missing earlier event first, or correct the wrong one",
         )  # fmt: skip
     return following
+
+
+def settled(balance: int | None, cleared: object) -> Stage:
+    """Which of the three a running loan is: ``balance`` in minor units, ``cleared`` whether a payment, a waiver or the
+    lender's word brought it down to nothing since something was owed last."""
+    if not cleared or balance is None or balance > 0:
+        return Stage.ACTIVE
+    return Stage.PAID if balance == 0 else Stage.OVERPAID
+
+
+DECISIONS: Final = {
+    "approved": Event.APPROVAL, "countered": Event.COUNTER_OFFER,
+    "declined": Event.DECLINE, "withdrawn": Event.WITHDRAWAL,
+}  # fmt: skip
+CLOSURES: Final = {
+    "paid": Event.CLOSURE_PAID, "settled_short": Event.CLOSURE_SHORT, "refinanced": Event.CLOSURE_REFINANCED,
+    "written_off": Event.CLOSURE_WRITTEN_OFF, "fraud": Event.CLOSURE_FRAUD, "transferred": Event.TRANSFER,
+    "cancelled": Event.CLOSURE_CANCELLED,
+}  # fmt: skip
+EVENTS: Final[Mapping[str, Event]] = {
+    "agreement": Event.AGREEMENT, "application": Event.APPLICATION, "charge": Event.CHARGE,
+    "charge_off": Event.CHARGE_OFF, "collateral": Event.TERMS, "correction": Event.RECORD, "cure": Event.STANDING,
+    "default": Event.STANDING, "deletion": Event.RECORD, "delinquency": Event.STANDING,
+    "disbursement": Event.DISBURSEMENT, "dispute": Event.RECORD, "extension": Event.RECORD, "guarantee": Event.TERMS,
+    "pause": Event.TERMS, "recovery": Event.RECOVERY, "repayment": Event.REPAYMENT, "restructure": Event.TERMS,
+    "resume": Event.TERMS, "reversal": Event.REVERSAL, "schedule": Event.TERMS, "status_snapshot": Event.SNAPSHOT,
+    "transfer": Event.TRANSFER, "waiver": Event.STANDING,
+}  # fmt: skip
+"""Kind of attestation -> event; a decision's and a closure's event is that of its outcome and its cause."""

@@ -20,7 +20,8 @@ Rules
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Set
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -29,14 +30,16 @@ import asyncpg
 from ledger.errors import Conflict, TallystickError, Unavailable
 from ledger.limits import COMMIT_RETRIES_MAX, COPY_ATTESTATIONS_MIN
 from ledger.loan.state import decode_state
+from ledger.loan.supersession import Told
 from ledger.log.right_edge import FullTile, RightEdge
 from ledger.log.tiles import TileId
+from ledger.node.chains import Chains
 from ledger.node.clock import Sources
 from ledger.node.commit_line import CommitLine, Outrun, Step, Ticket
 from ledger.node.head_keeper import HeadKeeper
 from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey, loan_key, split_key
 from ledger.node.pending import Committed, Pending
-from ledger.node.projection import Projection, loan_rows
+from ledger.node.projection import HistoriesNeeded, Projection, loan_rows
 from ledger.store.attestation_rows import AttestationRow, attestations_by_id
 from ledger.store.consent_rows import insert_consent, lock_consents, update_consent
 from ledger.store.database import Connection, Database, begin
@@ -91,6 +94,7 @@ class Committer:
         line: CommitLine,
         sources: Sources,
         renew: Renew,
+        chains: Chains,
     ) -> None:
         self._database = database
         self._keeper = keeper
@@ -98,6 +102,7 @@ class Committer:
         self._line = line
         self._sources = sources
         self._renew = renew
+        self._chains = chains
         self._connection: Any = None
         self._doubtful = False
         self._cautious = False
@@ -187,7 +192,7 @@ class Committer:
         for pending in group:
             try:
                 pending.chain = projection.apply(pending.batch, pending.keys, now)
-            except TallystickError:
+            except (HistoriesNeeded, TallystickError):
                 # A refusal is looked at by the ordinary transaction: is it a duplicate, is the cache stale?
                 await self._transaction(connection, group, ticket)
                 return
@@ -244,7 +249,7 @@ class Committer:
     async def _transaction(self, connection: Any, group: list[Pending], ticket: Ticket) -> None:
         await begin(connection, tenants=_tenants(group))
         await self._turn_to_fold(ticket)
-        accepted, refused, changed = await self._project(connection, group)
+        accepted, refused, changed = await self._project(connection, group, ticket)
         if refused:
             await ticket.turn(Step.DONE)  # what they were refused on is committed, or this group begins again
             ticket.ensure_sound()
@@ -292,7 +297,7 @@ class Committer:
             pending.succeed(Committed(entry, head, tuple(edge.path(entry.idx, closed))))
 
     async def _project(
-        self, connection: Any, group: list[Pending]
+        self, connection: Any, group: list[Pending], ticket: Ticket
     ) -> tuple[list[Pending], list[_BatchRefused], dict[LoanKey, CachedLoan]]:
         """Fold the group over what is stored; gives what is accepted, what is refused (it is answered only once the
         state that it was refused in is committed), and the loans that change."""
@@ -307,7 +312,13 @@ class Committer:
         now = self._sources.now()
         for pending in group:
             try:
-                pending.chain = projection.apply(pending.batch, pending.keys, now)
+                try:
+                    pending.chain = projection.apply(pending.batch, pending.keys, now)
+                except HistoriesNeeded as needed:
+                    await ticket.turn(Step.DONE)  # a chain is read whole: what comes before must be in the store
+                    ticket.ensure_sound()
+                    await self._teach(projection, needed.keys, loans, accepted)
+                    pending.chain = projection.apply(pending.batch, pending.keys, now)
                 accepted.append(pending)
                 await asyncio.sleep(0)
             except TallystickError as error:
@@ -320,6 +331,21 @@ class Committer:
         for row in projection.changed_consents():
             await update_consent(connection, row)
         return accepted, refused, projection.changed_loans()
+
+    async def _teach(
+        self, projection: Projection, keys: Set[LoanKey], loans: Mapping[LoanKey, CachedLoan], accepted: list[Pending]
+    ) -> None:
+        """Give the projection the whole chains of these loans: what is stored, then what the group added."""
+        stored = [key for key in keys if key in loans]
+        starts = [(split_key(key)[0], *loans[key].last) for key in stored]
+        chains = await self._chains.told(starts, tenants=sorted({start[0] for start in starts}))
+        found = defaultdict[LoanKey, list[Told]](list, zip(stored, chains, strict=True))
+        for pending in accepted:
+            for attestation, key in zip(pending.batch.attestations, pending.keys, strict=True):
+                if key is not None and key in keys:
+                    found[key].append(Told(0, attestation))
+        for key in keys:
+            projection.learn(key, found[key])
 
     async def _ensure_new(self, connection: Any, pending: Pending, accepted: list[Pending]) -> None:
         """A batch that does not fold: perhaps because it is there already, or twice in the group."""

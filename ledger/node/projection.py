@@ -7,6 +7,8 @@
 Rules
 - A batch is all or nothing: the first attestation that is refused refuses the batch, with its place.
 - A later batch of the group sees what an earlier one changed.
+- An event that changes the past (a reversal, a correction, a back-dated payment) needs its account's whole chain:
+  ``apply`` raises HistoriesNeeded, the caller reads the chains, calls ``learn`` and applies again.
 - Only the deployment's own tenant publishes consents, access records, keys and tombstones; only lenders (and bureaus)
   publish credit.
 - What is recorded of a consent (when it changed, when it was read) is what the attestation says (``reportedAt``), so
@@ -16,6 +18,7 @@ Rules
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 from uuid import UUID
@@ -27,7 +30,11 @@ from ledger.attestation.sharing_kinds import Access, Consent
 from ledger.consent.artefact import ConsentState, ensure_replaceable, next_state, read_artefact
 from ledger.consent.decision import Use, decide
 from ledger.errors import Refused, TallystickError
-from ledger.loan.state import LoanState, encode_state, fold
+from ledger.limits import REPLAY_STEPS_MAX
+from ledger.loan.account import replayed
+from ledger.loan.fold import fold
+from ledger.loan.state import NEW_LOAN, LoanState, NeedsReplay, encode_state
+from ledger.loan.supersession import Told
 from ledger.node.loan_cache import CachedLoan, LoanKey, Place, split_key
 from ledger.store.consent_rows import ConsentRow
 from ledger.store.loan_rows import LoanRow
@@ -59,6 +66,14 @@ def ensure_may_publish(batch: Batch, role: str) -> None:
             raise Refused("kind_reserved", f"a tenant with the role {role} does not publish {kind}", path="$.kind")
 
 
+class HistoriesNeeded(Exception):
+    """The chains of these loans are needed; nothing of the batch took effect. No fault of anybody's."""
+
+    def __init__(self, keys: Set[LoanKey]) -> None:
+        super().__init__(len(keys))
+        self.keys = keys
+
+
 class Projection:
     """The projections of one group, starting from the rows as they were read."""
 
@@ -73,6 +88,7 @@ class Projection:
         self._watched = watched
         self.passed: dict[Place, tuple[LoanKey, LoanState | None, LoanState]] = {}
         self._states: dict[LoanKey, tuple[LoanState, Place]] = {}
+        self._chains: dict[LoanKey, list[Told]] = {}
         self._consents: dict[ConsentKey, ConsentRow] = {
             (row.subject, row.consent, row.version): row for rows in consents.values() for row in rows
         }
@@ -82,9 +98,11 @@ class Projection:
     def apply(self, batch: Batch, keys: list[LoanKey | None], now: UnixMillis) -> list[Place | None]:
         """Take one batch in, with its :func:`loan_keys`; gives, for each attestation, its account's one before it.
 
-        Raises Refused or InvalidInput with ``$[n]`` before the path; then nothing of the batch took effect.
+        Raises Refused or InvalidInput with ``$[n]`` before the path, and HistoriesNeeded; then nothing of the batch
+        took effect.
         """
         batch_id = batch.statement.batch
+        replays = _Replays(self._chains)
         states: dict[LoanKey, tuple[LoanState, Place]] = {}
         consents: dict[ConsentKey, ConsentRow] = {}
         chain: list[Place | None] = []
@@ -95,7 +113,13 @@ class Projection:
                     self.apply_to_consents(attestation, batch_id, consents, now)
                     continue
                 before, last = states.get(key) or self._current(key)
-                after, here = fold(before, attestation.envelope, attestation.body), (batch_id, position)
+                here = batch_id, position
+                try:
+                    after = fold(before, attestation.envelope, attestation.body)
+                except NeedsReplay:
+                    after = replays.replayed(key, before, attestation)
+                if key in self._chains:
+                    replays.told[key].append(Told(0, attestation))
                 states[key] = after, here
                 chain.append(last)
                 if key in self._watched:
@@ -103,10 +127,18 @@ class Projection:
             except TallystickError as error:
                 error.path = f"$[{position}]" + (error.path or "$")[1:]
                 raise
+        if replays.needed:
+            raise HistoriesNeeded(replays.needed)
+        for key, told in replays.told.items():
+            self._chains[key] += told
         self._states |= states
         self._consents |= consents
         self._touched |= consents.keys()
         return chain
+
+    def learn(self, key: LoanKey, told: list[Told]) -> None:
+        """The whole chain of a loan, as of the batches taken in so far."""
+        self._chains[key] = told
 
     def state(self, key: LoanKey) -> LoanState | None:
         """The loan as of the batches taken in so far."""
@@ -177,6 +209,28 @@ class Projection:
                 body.artefact.consumer, body.consent, body.version, body.artefact.subject, state.value,
                 encode_body(body.artefact), batch, reported, 0, None,
             )  # fmt: skip
+
+
+class _Replays:
+    """The replays of one batch: their chains, what of the batch was added to them, and what they may cost."""
+
+    def __init__(self, chains: Mapping[LoanKey, list[Told]]) -> None:
+        self._chains = chains
+        self._steps = 0
+        self.told: defaultdict[LoanKey, list[Told]] = defaultdict(list)
+        self.needed: set[LoanKey] = set()
+
+    def replayed(self, key: LoanKey, before: LoanState | None, attestation: Attestation) -> LoanState:
+        """The loan after an event that changes its past; ``before`` where the chain is not known yet."""
+        if key not in self._chains:
+            self.needed.add(key)
+            return before or NEW_LOAN
+        chain = [*self._chains[key], *self.told[key], Told(0, attestation)]
+        self._steps += len(chain)
+        if self._steps > REPLAY_STEPS_MAX:
+            raise Refused("replay_too_long", "the batch changes too much of the past at once", path="$",
+                          advice="send events in the order of their value dates, or in smaller batches")  # fmt: skip
+        return replayed(chain)
 
 
 def loan_rows(loans: Mapping[LoanKey, CachedLoan]) -> list[LoanRow]:

@@ -35,6 +35,7 @@ from ledger.limits import (
     QUEUE_BYTES_MAX,
 )
 from ledger.log.merkle import root_of
+from ledger.node.chains import Chains
 from ledger.node.clock import Sources
 from ledger.node.commit_line import CommitLine
 from ledger.node.committer import Committer
@@ -107,9 +108,9 @@ class Publisher:
         self._under_way: set[asyncio.Task[None]] = set()
         self._open = False
         self._loans = LoanCache()
-        line = CommitLine()
+        line, chains = CommitLine(), Chains(database, sealer)
         self._committers = [
-            Committer(database, keeper, self._loans, line, sources, self._renew) for _ in range(COMMITTERS)
+            Committer(database, keeper, self._loans, line, sources, self._renew, chains) for _ in range(COMMITTERS)
         ]
         self._idle = list(self._committers)
 

@@ -10,6 +10,7 @@ Rules
   is not in the log; it is made again, once, under the new terms.
 - Rows are found through the subject (row-level security lets a transaction see one borrower's rows at every lender),
   narrowed to what the consent names. What no view may show (extensions, other borrowers) is never opened.
+- A row answers for the days from its loan's newest event on; for a day before, the account is folded from its chain.
 - A line's figures come from its projection row; the attestations behind it are walked from the same row backwards, so
   that both tell of the same moment.
 """
@@ -29,7 +30,10 @@ from ledger.consent.artefact import ConsentState, read_artefact, version_in_forc
 from ledger.consent.decision import Use, decide
 from ledger.errors import NotFound, Refused
 from ledger.limits import VIEW_ATTESTATIONS_MAX, VIEW_LINES_MAX
-from ledger.loan.state import LoanState, decode_state, fold
+from ledger.loan.account import Account, account
+from ledger.loan.state import decode_state
+from ledger.loan.supersession import Told
+from ledger.node.chains import Chains, Start
 from ledger.node.clock import Sources
 from ledger.node.log_reader import LogReader
 from ledger.node.participants import DEPLOYMENT
@@ -95,6 +99,7 @@ class Reader:
         self._publisher = publisher
         self._log = log
         self._sealer = sealer
+        self._chains = Chains(database, sealer)
         self._operator = operator
         self._sources = sources
         self._origin = origin
@@ -129,7 +134,8 @@ class Reader:
         day = as_of or self._today()
         async with self._database.reading(subject=subject) as connection:
             rows = await loans_of_subject(connection, subject, VIEW_LINES_MAX)
-        return [_line(row, day) for row in rows]
+        lines = await self._lines(rows, day, subject=subject)
+        return [line for line in lines if line is not None]
 
     async def accesses(self, subject: Subject, *, before: UUID = LAST_ID, limit: int) -> list[AccessSeen]:
         """Who looked at a borrower's data, newest first."""
@@ -150,25 +156,47 @@ class Reader:
         day = as_of or self._today()
         async with self._database.reading(tenants=(tenant,)) as connection:
             rows = await loans_of_tenant(connection, tenant, after, limit)
-        return [_line(row, day) for row in rows]
+        lines = await self._lines(rows, day, tenants=(tenant,))
+        return [
+            line or Line(account=row.account, as_of=day, lender=tenant) for row, line in zip(rows, lines, strict=True)
+        ]
 
     async def lender_loan(self, tenant: TenantId, account: AccountRef, *, as_of: date | None = None) -> Line:
-        """One loan on any day: for a day past, its events up to that day are folded again. Raises NotFound."""
+        """One loan on any day, past or coming. Raises NotFound, also where it did not exist on the day."""
         day = as_of or self._today()
-        async with self._database.reading(tenants=(tenant,)) as connection:
-            row = await read_loan(connection, tenant, account)
-            if row is None:
-                raise NotFound("loan_unknown", "no such loan")
-            if day >= self._today():
-                return _line(row, day)
-            chain = (await chains(connection, [_start(row)], VIEW_ATTESTATIONS_MAX))[0]
-        state: LoanState | None = None
-        for _, attestation in await self._opened(list(reversed(chain))):
-            if attestation.envelope.effective_date <= day:
-                state = fold(state, attestation.envelope, attestation.body)
-        if state is None:
+        row = await self._row(tenant, account)
+        (line,) = await self._lines([row], day, tenants=(tenant,))
+        if line is None:
             raise NotFound("loan_unknown", "the loan did not exist on that day")
-        return line_of(state, lender=tenant, account=account, as_of=day)
+        return line
+
+    async def lender_account(
+        self, tenant: TenantId, reference: AccountRef, *, as_of: date | None = None, known_at: int | None = None
+    ) -> Account:
+        """The whole account of one loan on any day, by all that is known or by what was known when entry ``known_at``
+        was the log's newest. Raises NotFound."""
+        row = await self._row(tenant, reference)
+        (told,) = await self._chains.told([_start(row)], tenants=(tenant,), indexed=True)
+        found = account(told, as_of=as_of or self._today(), known_at=known_at)
+        if not found.counted:
+            raise NotFound("loan_unknown", "the loan did not exist on that day, or was not known")
+        return found
+
+    async def _row(self, tenant: TenantId, reference: AccountRef) -> LoanRow:
+        async with self._database.reading(tenants=(tenant,)) as connection:
+            row = await read_loan(connection, tenant, reference)
+        if row is None:
+            raise NotFound("loan_unknown", "no such loan")
+        return row
+
+    async def _lines(
+        self, rows: Sequence[LoanRow], day: date, *, tenants: Sequence[TenantId] = (), subject: Subject | None = None
+    ) -> list[Line | None]:
+        """The lines of loans on a day; None where a loan did not exist yet."""
+        past = [n for n, row in enumerate(rows) if decode_state(row.state).moved > day.toordinal()]
+        chains = await self._chains.told([_start(rows[n]) for n in past], tenants=tenants, subject=subject)
+        told = dict(zip(past, chains, strict=True))
+        return [_line(row, day, told.get(n)) for n, row in enumerate(rows)]
 
     # -- the parts of a credit view ---------------------------------------------------------------------------
 
@@ -193,13 +221,16 @@ class Reader:
         """The lines that the consent reaches. Without evidence a line is one row, and nothing is unsealed."""
         async with self._database.reading(subject=subject) as connection:
             rows = await loans_of_subject(connection, subject, VIEW_LINES_MAX + 1)
-            if len(rows) > VIEW_LINES_MAX:
-                raise Refused("view_too_large", "the borrower has more loans than one view holds",
-                              advice="narrow the consent by provider or account")  # fmt: skip
-            shown = [(row, line) for row in rows if (line := apply_consent(_line(row, day), artefact)) is not None]
-            starts = [_start(row) for row, _ in shown]
-            wanted = with_evidence and artefact.detail != "PROFILE" and bool(starts)
-            found = await chains(connection, starts, VIEW_ATTESTATIONS_MAX + 1) if wanted else [[] for _ in shown]
+        if len(rows) > VIEW_LINES_MAX:
+            raise Refused("view_too_large", "the borrower has more loans than one view holds",
+                          advice="narrow the consent by provider or account")  # fmt: skip
+        lines = await self._lines(rows, day, subject=subject)
+        known = [(row, apply_consent(line, artefact)) for row, line in zip(rows, lines, strict=True) if line]
+        shown = [(row, line) for row, line in known if line is not None]
+        found: list[list[AttestationRow]] = [[] for _ in shown]
+        if with_evidence and artefact.detail != "PROFILE" and shown:
+            async with self._database.reading(subject=subject) as connection:
+                found = await chains(connection, [_start(row) for row, _ in shown], VIEW_ATTESTATIONS_MAX + 1)
         if sum(map(len, found)) > VIEW_ATTESTATIONS_MAX:
             raise Refused("view_too_large", "more attestations than one view holds",
                           advice="ask for SUMMARY, or narrow the consent by date")  # fmt: skip
@@ -285,9 +316,15 @@ async def _entries(connection: object, rows: Sequence[AttestationRow]) -> dict[t
     return await entries_by_batch(connection, [key[0] for key in keys], [key[1] for key in keys])
 
 
-def _start(row: LoanRow) -> tuple[TenantId, UUID, int]:
+def _start(row: LoanRow) -> Start:
     return TenantId(row.tenant), row.last_batch, row.last_position
 
 
-def _line(row: LoanRow, day: date) -> Line:
-    return line_of(decode_state(row.state), lender=row.tenant, account=row.account, as_of=day)
+def _line(row: LoanRow, day: date, told: Sequence[Told] | None) -> Line | None:
+    state = decode_state(row.state)
+    if told is not None:
+        then = account(told, as_of=day)
+        if not then.counted:
+            return None
+        state = then.state
+    return line_of(state, lender=row.tenant, account=row.account, as_of=day)

@@ -11,7 +11,8 @@ from ledger.attestation import sharing_kinds as sharing
 from ledger.attestation.envelope import Attestation
 from ledger.attestation.fields import Body
 from ledger.errors import Refused
-from ledger.loan.state import FOLDED_KINDS, LoanState, fold, owed
+from ledger.loan.fold import FOLDED_KINDS, fold
+from ledger.loan.state import LoanState, owed
 from tests.verifier.small_ledger import SmallLedger, agreement
 
 ACCOUNT = b"\x0c" * 32

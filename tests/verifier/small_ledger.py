@@ -15,7 +15,8 @@ from ledger.attestation.fields import Body
 from ledger.attestation.keys import PrivateKey
 from ledger.attestation.registry import SPECS
 from ledger.base64_strict import encode_url
-from ledger.loan.state import LoanState, fold
+from ledger.loan.fold import fold
+from ledger.loan.state import LoanState
 from ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from ledger.log.merkle import leaf_hash, paths_of
 from ledger.log.note import NoteSigner

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from ledger.attestation import credit_kinds as credit
-from ledger.loan.state import FOLDED_KINDS, fold
+from ledger.loan.fold import FOLDED_KINDS, fold
 from ledger.view.credit_view import line_of
 from tests.verifier.random_loans import ACCOUNT, FIRST_DAY, random_life
 from tests.verifier.small_ledger import SmallLedger, agreement

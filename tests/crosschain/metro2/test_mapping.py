@@ -24,7 +24,8 @@ from ledger.attestation.envelope import Envelope
 from ledger.attestation.sharing_kinds import Dispute, Extension
 from ledger.errors import InvalidInput
 from ledger.loan.history import month_of, profile
-from ledger.loan.state import LoanState, fold
+from ledger.loan.fold import fold
+from ledger.loan.state import LoanState
 
 PLACE = Place("7d444840-9dc0-8d1a-9d1a-5ffdce74fad2", 3)
 PERSONAL = {"surname": "EXAMPLE", "first_name": "ANN", "social_security_number": "900104321", "city": "NOWHERE"}

@@ -14,7 +14,8 @@ from ledger.attestation import sharing_kinds as sharing
 from ledger.attestation.fields import Body
 from ledger.attestation.registry import SPECS
 from ledger.errors import Refused
-from ledger.loan.state import FOLDED_KINDS, LoanState, decode_state, encode_state, fold, owed
+from ledger.loan.fold import FOLDED_KINDS, fold
+from ledger.loan.state import LoanState, decode_state, encode_state, owed
 from tests.verifier.random_loans import random_life
 from tests.verifier.small_ledger import SUBJECT, SmallLedger, agreement
 

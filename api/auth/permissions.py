@@ -25,6 +25,10 @@ class Permission(StrEnum):
 
     ACCESSES_READ = "accesses:read"
     """List who looked at one's own data."""
+    ALERTS_READ = "alerts:read"
+    """The tenant's own alerts, their reasons and proofs."""
+    ALERTS_WORK = "alerts:work"
+    """Assign, snooze, close and open the tenant's own alerts."""
     ATTESTATIONS_PUBLISH = "attestations:publish"
     """Publish signed batches for the token's tenant."""
     BATCHES_READ = "batches:read"
@@ -85,6 +89,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     Role.BUREAU: _ANONYMOUS | _CONSENTED_READER | {Permission.SUBJECTS_RESOLVE},
     Role.LENDER: _ANONYMOUS
     | {
+        Permission.ALERTS_READ,
+        Permission.ALERTS_WORK,
         Permission.ATTESTATIONS_PUBLISH,
         Permission.BATCHES_READ,
         Permission.EVENTS_RECORD,

@@ -7,6 +7,7 @@ from uuid import UUID as Uuid
 import strawberry
 
 from api.auth.permissions import Permission, require
+from api.graphql.alerts import BorrowerAlert, alert_by_key, borrower_alerts
 from api.graphql.connections import After, Connection, First, GlobalIdArgument, Node, page_of
 from api.graphql.consent_types import Consent
 from api.graphql.consents import consent_by_key, consent_page
@@ -48,6 +49,11 @@ class Borrower:
         shown = [(cursors.encode(scope, str(each.id)), access_of(each)) for each in seen[:size]]
         return page_of(shown, more=len(seen) > size, after=after)  # type: ignore[no-any-return]
 
+    @strawberry.field(description="Every warning about the caller that a lender got, newest first.")
+    async def alerts(self, info: Info, first: First, after: After = None) -> Connection[BorrowerAlert]:
+        """Every warning."""
+        return await borrower_alerts(info.context, first, after)  # type: ignore[no-any-return]
+
 
 @strawberry.type
 class BorrowerQuery:
@@ -80,6 +86,11 @@ async def _access(info: Info, key: str) -> Node | None:
     return access_of(seen[0]) if seen and seen[0].id == wanted else None
 
 
+async def _alert(info: Info, key: str) -> Node | None:
+    require(info.context.principal, Permission.ALERTS_READ)
+    return await alert_by_key(info.context, key)
+
+
 async def _consent(info: Info, key: str) -> Node | None:
     require(info.context.principal, Permission.CONSENTS_READ)
     return await consent_by_key(info.context, _uuid(key))
@@ -108,5 +119,7 @@ def _uuid(key: str) -> Uuid:
         raise InvalidInput("global_id_invalid", "not an id of this ledger", path="$.id") from None
 
 
-_FINDERS = {"AccessRecord": _access, "Consent": _consent, "Entry": _entry, "Loan": _loan, "Tenant": _tenant}
+_FINDERS = {
+    "AccessRecord": _access, "Alert": _alert, "Consent": _consent, "Entry": _entry, "Loan": _loan, "Tenant": _tenant,
+}  # fmt: skip
 """Type of a global id -> who finds the object, for this caller."""

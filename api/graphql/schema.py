@@ -10,6 +10,7 @@ import sys
 
 import strawberry
 
+from api.graphql.alerts import AlertMutation, AlertQuery
 from api.graphql.borrower import BorrowerQuery
 from api.graphql.consents import ConsentMutation, ConsentQuery
 from api.graphql.events import EventMutation
@@ -22,12 +23,12 @@ from api.graphql.views import ViewQuery
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(LogQuery, TenantQuery, LoanQuery, BorrowerQuery, ConsentQuery, ViewQuery):
+class Query(LogQuery, TenantQuery, LoanQuery, BorrowerQuery, ConsentQuery, ViewQuery, AlertQuery):
     """Everything that can be read."""
 
 
 @strawberry.type(description="Everything that can be changed. Each expected refusal is in the payload's errors.")
-class Mutation(EventMutation, ConsentMutation, OperatorMutation):
+class Mutation(EventMutation, ConsentMutation, OperatorMutation, AlertMutation):
     """Everything that can be changed."""
 
 

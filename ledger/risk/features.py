@@ -114,7 +114,7 @@ def read(shared: Shared, own: Own, lender: str, day: int, *, among: Collection[s
         open_own=len(live),
         debt_own=sum(max(owed(loan), 0) for loan in live),
         burden_own=due,
-        burden_rise_bp=max(due - was, 0) * 10_000 // was if was else 0,
+        burden_rise_bp=min(max(due - was, 0) * 10_000 // was, RISE_BP_MAX) if was else 0,
         drift_own=_drift(mine),
         payments_own=mine.payments,
         misses_own_90=window(mine.misses, day, 90),
@@ -123,6 +123,12 @@ def read(shared: Shared, own: Own, lender: str, day: int, *, among: Collection[s
         dpd_own=max((dpd(loan, day) for loan in live), default=0),
     )
 
+
+RISE_BP_MAX: Final = 1_000_000
+"""A burden that rose a hundredfold is as good as any larger one."""
+
+AMOUNTS: Final = ("burden_own", "debt_own")
+"""Features that are money: for a model, not for a rule, since what is ordinary depends on the loan."""
 
 _NO_COUNTS: Final = Counts()
 

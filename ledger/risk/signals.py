@@ -27,7 +27,7 @@ from msgspec import Meta
 
 from ledger.errors import InvalidInput
 from ledger.risk.borrower import EventKind, Loan, Own, State, Trace
-from ledger.risk.features import FEATURES, Vector, as_of
+from ledger.risk.features import AMOUNTS, FEATURES, Vector, as_of
 from ledger.risk.folding import dpd
 
 REASONS_MAX: Final = 4
@@ -138,7 +138,7 @@ def read_rules(document: bytes) -> RuleBook:
 
 def _check(rule: Rule, codes: set[str], path: str) -> None:
     known = FEATURES if rule.per == "borrower" else tuple(LOAN_READINGS)
-    if rule.reading not in known:
+    if rule.reading not in known or rule.reading in AMOUNTS:
         raise InvalidInput("rules_reading", "no such reading", path=f"{path}.reading", found=rule.reading)
     if rule.code in codes:
         raise InvalidInput("rules_twice", "two rules have one code", path=f"{path}.code", found=rule.code)

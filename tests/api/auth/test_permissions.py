@@ -15,7 +15,9 @@ TABLE = {
     "app": EVERYONE | {"consents:read", "consents:request", "views:read"},
     "borrower": EVERYONE | {"accesses:read", "borrower:read", "consents:decide", "consents:read"},
     "bureau": EVERYONE | {"consents:read", "consents:request", "subjects:resolve", "views:read"},
-    "lender": EVERYONE | {"attestations:publish", "batches:read", "events:record", "loans:read", "subjects:resolve"},
+    "lender": EVERYONE
+    | {"alerts:read", "alerts:work", "attestations:publish", "batches:read", "events:record", "loans:read"}
+    | {"subjects:resolve"},
     "operator": EVERYONE | {"keys:manage", "subjects:erase", "subjects:resolve", "tenants:manage"},
 }
 

@@ -33,10 +33,19 @@ READS: dict[str, str] = {
     "node": '{ node(id: "VGVuYW50OmFjYWNpYQ") { id } }',
     "consents": f"{{ consents{PAGE} }}",
     "consent": '{ consent(id: "Q29uc2VudDowMTkwMDAwMC0wMDAwLTcwMDAtODAwMC0wMDAwMDAwMDAwMDA") { id } }',
+    "alerts": f"{{ alerts{PAGE} }}",
+    "alert": '{ alert(id: "QWxlcnQ6MDE5MDAwMDAtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAw") { rule } }',
     "creditView": "{ creditView(consent: \"Q29uc2VudDox\") { errors { reason } } }",
 }  # fmt: skip
 
 CONSENT_STEPS = ("consentGrant", "consentReject", "consentPause", "consentResume", "consentRevoke")
+AN_ALERT = {"idempotencyKey": "k", "alert": "QWxlcnQ6MDE5MDAwMDAtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAw"}
+ALERT_STEPS: dict[str, dict[str, Any]] = {
+    "alertAssign": AN_ALERT | {"assignee": "asha"},
+    "alertClose": AN_ALERT | {"outcome": "OTHER"},
+    "alertOpen": AN_ALERT,
+    "alertSnooze": AN_ALERT | {"until": "2030-01-01"},
+}
 OPERATOR_ACTS: dict[str, tuple[str, dict[str, Any]]] = {
     "keyEnrol": ("KeyEnrolInput", {"idempotencyKey": "k", "tenant": "acacia"}),
     "keyEnd": ("KeyEndInput", {"idempotencyKey": "k", "tenant": "acacia", "kid": "x"}),
@@ -61,6 +70,10 @@ def writes() -> dict[str, tuple[str, dict[str, Any]]]:
         docs.recording("reversalRecord", "ReversalRecordInput"),
         docs.event("A-1", repayment=A_UUID, amount="1", currency="KES", cause="ERROR"),
     )
+    found |= {
+        name: (f"mutation ($input: {name[0].upper()}{name[1:]}Input!) {{ {name}(input: $input) {{ {refusals} }} }}", asked)
+        for name, asked in ALERT_STEPS.items()
+    }
     found["attestationsPublish"] = (
         f"mutation ($input: AttestationsPublishInput!) {{ attestationsPublish(input: $input) {{ {refusals} }} }}",
         {"statement": "a.b.c", "ndjson": "{}"},

@@ -44,6 +44,7 @@ def test_the_rules_are_their_document_and_its_hash() -> None:
     ("old", "new", "code"),
     [
         ('reading = "misses_elsewhere_90"', 'reading = "colour_of_eyes"', "rules_reading"),
+        ('reading = "misses_elsewhere_90"', 'reading = "debt_own"', "rules_reading"),
         ('code = "miss_elsewhere"', 'code = "first_miss"', "rules_twice"),
         ("baseline = 4\n", "baseline = 9\n", "rules_threshold"),
         ('hears = "own"\nreasons = ["first', 'hears = "elsewhere"\nreasons = ["first', "rules_reach"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Final
 
 from ledger.contract.bounds import FAULTS_MAX
@@ -157,10 +158,18 @@ def _program(text: str, types: TermTypes, seen: Set[str], want: Type, path: str,
         return compile_expression(text, types, seen, want)
     except InvalidInput as error:
         expected = None if error.expected is None else str(error.expected)
+        if error.code == "name_unknown":
+            expected = _nearest(error, seen)
         faults.append(
             Fault(error.code, path, error.message, expected, None if error.found is None else str(error.found))
         )
         return None
+
+
+def _nearest(error: InvalidInput, seen: Set[str]) -> str | None:
+    """The known name that was probably meant."""
+    close = get_close_matches(str(error.found).partition("'")[2].partition("'")[0], sorted(seen), n=1)
+    return f"{close[0]}?" if close else None
 
 
 def _constant(wanted: Argument, value: int | str, path: str) -> list[Fault]:

@@ -1,0 +1,102 @@
+"""The check names every fault by code and path, and proves how much one event can do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ledger.contract.bounds import FAULTS_MAX
+from ledger.contract.check import compile_contract, effects_per_cause, examine
+from ledger.errors import InvalidInput
+from tests.support.contracts import ALERT, BOTH, PENALTY, document, rule
+
+OFFER = {"effect": "proposal.open", "offer": "restructure", "to": "borrower", "code": "x", "days": 1}
+GRANTS = {"alert.raise": ["lender"], "proposal.open": ["lender"], "penalty.apply": BOTH}
+
+
+def faults_of(*rules: dict[str, Any], **members: Any) -> list[tuple[str, str]]:
+    return [(fault.code, fault.path) for fault in examine(document(*rules, **members)).faults]
+
+
+def test_a_sound_document_has_no_fault_and_is_ready() -> None:
+    examined = examine(document())
+    assert (examined.faults, examined.notes, examined.effects_per_cause) == ((), (), 1)
+    assert examined.contract is not None
+    assert examined.contract.by_trigger.keys() == {"tick.day"}
+
+
+def test_faults_of_every_part_are_named_at_once() -> None:
+    assert faults_of(
+        rule(**{"if": "loan.dpdd > 1"}, do=[{**ALERT, "severity": "loan.disputed"}, {"effect": "a.b"}]),
+        rule(on=["tick.day", "tick.day"], do=[PENALTY, {**ALERT, "more": 1}]),
+        terms={"on_time": 1}, currency="XXX",
+    ) == [
+        ("currency_unknown", "$.currency"),
+        ("term_reserved", "$.terms.on_time"),
+        ("effect_unknown", "$.rules[0].do[1].effect"),
+        ("rule_twice", "$.rules[1].id"),
+        ("trigger_twice", "$.rules[1].on"),
+        ("argument_unknown", "$.rules[1].do[1].more"),
+        ("name_unknown", "$.rules[0].if"),
+        ("expression_type", "$.rules[0].do[0].severity"),
+    ]  # fmt: skip
+
+
+def test_an_unknown_name_comes_with_the_nearest_known_one() -> None:
+    (fault,) = examine(document(rule(**{"if": "loan.dpdd > 1"}))).faults
+    assert (fault.expected, fault.found) == ("loan.dpd?", "'loan.dpdd' at character 1")
+
+
+def test_a_rule_of_two_triggers_sees_only_what_both_tell() -> None:
+    both = rule(on=["repayment.received", "penalty.applied"], do=[OFFER], **{"if": "event.amount > 0"})
+    assert faults_of(both, authority=GRANTS) == []
+    told = rule(on=["repayment.received", "tick.day"], do=[OFFER], **{"if": "event.amount > 0 && event.day > 0"})
+    assert faults_of(told, authority=GRANTS) == [("name_unknown", "$.rules[0].if")]
+
+
+@pytest.mark.parametrize(("trigger", "effect", "sound"), [
+    ("tick.day", ALERT, True), ("alert.raised", ALERT, False), ("alert.raised", PENALTY, True),
+    ("penalty.applied", PENALTY, False), ("penalty.applied", ALERT, False), ("terms.changed", PENALTY, False),
+    ("collateral.released", OFFER, True),
+])  # fmt: skip
+def test_an_effect_stands_above_its_trigger(trigger: str, effect: dict[str, Any], sound: bool) -> None:
+    found = faults_of(rule(on=[trigger], do=[effect]), authority=GRANTS)
+    assert found == ([] if sound else [("stratum_low", "$.rules[0].do[0].effect")])
+
+
+def test_the_worst_case_counts_effects_of_effects() -> None:
+    rules = [rule(id="a", do=[ALERT] * 3), rule(id="b", on=["alert.raised"], do=[PENALTY] * 2),
+             rule(id="c", on=["penalty.applied"], do=[OFFER])]  # fmt: skip
+    assert effects_per_cause(document(*rules, authority=GRANTS)) == 3 * (1 + 2 * (1 + 1))
+
+
+def test_one_tick_may_be_a_missed_instalment_and_sixteen_disasters() -> None:
+    rules = [rule(id="a"), rule(id="b", on=["repayment.missed"]), rule(id="c", on=["disaster.declared"])]
+    assert effects_per_cause(document(*rules)) == 1 + 1 + 16
+
+
+def test_256_effects_of_one_event_are_allowed_and_257_are_not() -> None:
+    wide = [rule(id=f"a{n}", do=[ALERT] * 8) for n in range(32)]
+    assert examine(document(*wide)).effects_per_cause == 256
+    assert faults_of(*wide, rule()) == [("contract_explodes", "$.rules")]
+
+
+def test_money_that_is_not_granted_is_a_note_for_whoever_signs() -> None:
+    examined = examine(document(rule(do=[PENALTY]), authority={}))
+    assert examined.faults == ()
+    assert examined.notes == (
+        "rule r1: penalty.apply is not granted in advance; each time it waits for lender and borrower to sign",
+    )
+
+
+def test_no_more_than_the_bound_of_faults_is_named() -> None:
+    assert len(examine(document(*(rule(id=f"r{n}", **{"if": "loan.x"}) for n in range(64)))).faults) == FAULTS_MAX
+    assert len(examine(document(*(rule(on=["a.b"]) for _ in range(64)))).faults) == FAULTS_MAX
+
+
+def test_what_may_not_be_signed_does_not_compile() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        compile_contract(document(rule(**{"if": "loan.dpd"})))
+    assert (caught.value.code, caught.value.path) == ("contract_invalid", "$.rules[0].if")
+    assert "expression_type" in caught.value.message

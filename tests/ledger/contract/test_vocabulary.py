@@ -1,0 +1,93 @@
+"""The vocabulary holds together: one type a name, strata that rise, triggers that their effects can feed."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ledger.contract.check import CHAIN_MAX
+from ledger.contract.inputs import BorrowerInputs, LoanInputs
+from ledger.contract.vocabulary import (
+    CAUSES,
+    EFFECTS,
+    EVENT_INPUTS,
+    FAILED,
+    ROLES,
+    STANDING_INPUTS,
+    TRIGGERS,
+    event_inputs,
+)
+
+KINDS = {"INT": int, "BOOL": bool, "STRING": str}
+
+
+def test_a_name_has_one_type_whichever_trigger_tells_it() -> None:
+    types: dict[str, set[str]] = {}
+    for trigger in TRIGGERS:
+        for name, told in event_inputs(trigger).items():
+            types.setdefault(name, set()).add(told.type)
+    assert {name for name, found in types.items() if len(found) > 1} == set()
+    assert types.keys() == EVENT_INPUTS.keys()
+
+
+@pytest.mark.parametrize(("room", "struct"), [("loan", LoanInputs), ("borrower", BorrowerInputs)])
+def test_the_inputs_are_the_names_of_the_vocabulary_with_their_types(room: str, struct: type) -> None:
+    named = {
+        name.partition(".")[2]: KINDS[told.type] for name, told in STANDING_INPUTS.items() if name.startswith(room)
+    }
+    assert named == {field: type(getattr(struct(), field)) for field in struct.__struct_fields__}  # type: ignore[attr-defined]
+
+
+def test_everything_has_a_meaning_and_tables_are_sorted() -> None:
+    for table in (TRIGGERS, EFFECTS):
+        assert list(table) == sorted(table)
+        assert all(re.fullmatch(r"[a-z]+\.[a-z]+", name) for name in table)
+        assert all(entry.meaning for entry in table.values())
+    assert all(told.meaning for told in STANDING_INPUTS.values())
+    assert all(list(trigger.inputs) == sorted(trigger.inputs) for trigger in TRIGGERS.values())
+    assert all(list(effect.arguments) == sorted(effect.arguments) for effect in EFFECTS.values())
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_an_effect_that_is_a_trigger_has_its_stratum_and_tells_all_that_it_tells(name: str) -> None:
+    effect = EFFECTS[name]
+    assert effect.stratum > 0
+    if effect.becomes is not None:
+        trigger = TRIGGERS[effect.becomes]
+        assert trigger.stratum == effect.stratum
+        told = {key for key in trigger.inputs if not effect.arguments[key].optional}
+        assert told == trigger.inputs.keys()
+        for key, wanted in trigger.inputs.items():
+            assert effect.arguments[key].type == wanted.type
+
+
+def test_what_comes_from_outside_stands_lowest() -> None:
+    inner = {effect.becomes for effect in EFFECTS.values() if effect.becomes is not None}
+    assert {name for name, trigger in TRIGGERS.items() if trigger.stratum > 0} == inner
+    assert CHAIN_MAX == 6
+
+
+def test_a_proposal_stands_above_every_trigger_so_that_what_is_not_granted_always_finds_its_place() -> None:
+    assert EFFECTS["proposal.open"].stratum > max(trigger.stratum for trigger in TRIGGERS.values())
+
+
+def test_money_is_what_changes_what_is_owed_or_secured() -> None:
+    assert {name for name, effect in EFFECTS.items() if effect.money} == {
+        "collateral.release", "discount.apply", "penalty.apply", "terms.change",
+    }  # fmt: skip
+
+
+def test_against_the_borrower_nothing_is_granted_without_the_borrower() -> None:
+    for name in ("penalty.apply", "terms.change", "consent.require"):
+        assert "borrower" in EFFECTS[name].needs
+    assert all(set(effect.needs) <= set(ROLES) and effect.needs for effect in EFFECTS.values())
+
+
+def test_the_name_of_a_failure_is_no_effect() -> None:
+    assert FAILED not in EFFECTS
+    assert re.fullmatch(r"[a-z]+\.[a-z]+", FAILED)
+
+
+def test_causes_are_triggers_from_outside() -> None:
+    assert all(TRIGGERS[name].stratum == 0 for together in CAUSES for name in together)

@@ -6,8 +6,8 @@
 Rules
 - Days past due = the day less the due date of the oldest row not fully met; 0 if there is none (domain rule 1).
 - Delinquent days = days past due - grace - paused days, floor 0; grace and pauses never change days past due (rule 4).
-- A pause counts the days on which it ran since that due date. ``pause_counts="whole"``: all days of all pauses so far,
-  even those before the due date (Apache Fineract's way; ours is ``after_due``).
+- A pause counts the days on which it ran since that due date, a day in two pauses once. ``pause_counts="whole"``: all
+  days of all pauses so far, even those before the due date (Apache Fineract's way; ours is ``after_due``).
 - After a charge-off or write-off the count stops on its day (rule 11).
 - Each past-due row may be counted by itself: without grace, with the pauses, while the loan counts as delinquent.
 """
@@ -49,9 +49,15 @@ class Lateness:
 
 
 def paused_days(position: Position, rules: Rules, due: date, on: date) -> int:
-    """Days up to ``on`` that do not count for a row due on ``due``."""
-    floor = due if rules.pause_counts == "after_due" else date.min
-    return sum(max((min(on, end or on) - max(start, floor)).days, 0) for start, end in position.pauses if start <= on)
+    """Days up to ``on`` that do not count for a row due on ``due``; a day in two pauses counts once."""
+    if rules.pause_counts == "whole":
+        return sum(max((min(on, end or on) - start).days, 0) for start, end in position.pauses)
+    counted, total = due, 0
+    for start, end in sorted(position.pauses, key=lambda pause: pause[0]):
+        first, last = max(start, counted), min(on, end or on)
+        total += max((last - first).days, 0)
+        counted = max(counted, last)
+    return total
 
 
 def lateness(position: Position, rules: Rules, on: date) -> Lateness:

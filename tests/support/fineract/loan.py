@@ -176,11 +176,25 @@ class Loan(Server):
         return shown
 
     def all_movements(self) -> list[Movement]:
-        """The movements as the engine gets them: in a cumulative product the plan was so from the first day."""
-        if not self.cumulative or not self.tranches:
+        """The movements as the engine gets them: in a cumulative product the plan was so from the first day, in a
+        progressive one each disbursement brings the rows that it adds to those before it."""
+        if not self.tranches:
             return self.movements
-        whole = Movement(kind="plan", on=self.tranches[0].on, order=0, ref=b"plan", rows=self.planned(), scope="whole")
-        return [whole, *self.movements]
+        if self.cumulative:
+            first = min(one.on for one in self.tranches)
+            whole = Movement(kind="plan", on=first, order=0, ref=b"plan", rows=self.planned(), scope="whole")
+            return [whole, *self.movements]
+        added = self._added_rows()
+        return [replace(m, rows=added[m.order]) if m.order in added else m for m in self.movements]
+
+    def _added_rows(self) -> dict[int, tuple[Row, ...]]:
+        """Order of a disbursement -> the rows that it adds."""
+        terms, added, rows = self.plan_terms(), dict[int, tuple[Row, ...]](), tuple[Row, ...]()
+        for one in sorted(self.tranches, key=lambda tranche: (tranche.on, tranche.n)):
+            planned = tuple(row for row in rows if row.kind != "down_payment")
+            new = tranche(terms, one.amount, one.on, planned) if rows else opening(terms, one.amount)
+            added[one.n * 10], rows = new, merged(rows, new)
+        return added
 
     def position(self) -> Position:
         """Where the loan stands today."""
@@ -242,18 +256,7 @@ class Loan(Server):
         self.started = True
         one = Tranche(event["n"], day(event["date"]), event["amount"])
         self.tranches.append(one)
-        rows: tuple[Row, ...] = ()
-        if not self.cumulative:
-            terms = self.plan_terms()
-            rows = opening(terms, one.amount)
-            if len(self.tranches) > 1:
-                planned = tuple(
-                    Row(n=row.n, due=row.due, principal=row.owed.principal)
-                    for row in self.position().rows
-                    if row.kind == "instalment"
-                )
-                rows = tranche(terms, one.amount, one.on, planned)
-        self._add(event, "disbursement", TITLES["disburse"], amount=one.amount, rows=rows)
+        self._add(event, "disbursement", TITLES["disburse"], amount=one.amount)
         if self.product["down_payment"] and self.product["auto_down_payment"]:
             self._down_payment(event, one)
 

@@ -272,6 +272,16 @@ def reverted(loan: Loan, position: Position, want: Json) -> Any:
     return want if want in found else found
 
 
+def overdue(loan: Loan, position: Position, want: Any) -> Any:
+    """What is past due today, in all or by component, as it is asked for."""
+    late = position.overdue(loan.today)
+    return (
+        {key: late.total if key == "total" else _named(late)[key] for key in want}
+        if isinstance(want, dict)
+        else late.total
+    )
+
+
 def nth_reverted(loan: Loan, position: Position, want: Json) -> Any:
     """Whether the nth transaction of the list was undone."""
     lines = sorted(loan.lines, key=lambda line: (line.on, line.order))
@@ -329,7 +339,7 @@ VIEWS: dict[str, Any] = {
     "status_event": status,
     "outstanding": lambda loan, position, want: position.outstanding,
     "overpaid": lambda loan, position, want: position.overpaid,
-    "overdue": lambda loan, position, want: position.overdue(loan.today).total,
+    "overdue": overdue,
     "delinquency": delinquency,
     "delinquency_range": delinquency_range,
     "delinquency_by_installment": delinquency_by_installment,

@@ -142,6 +142,77 @@ def test_a_write_off_gives_all_up_and_later_money_is_a_recovery() -> None:
     assert (position.outstanding, position.recovered, position.standing) == (0, 900, "written_off")
 
 
+def test_a_reversal_of_a_part_leaves_the_rest() -> None:
+    back = Movement(kind="reversal", on=date(2024, 2, 9), order=20, target=b"pay", amount=4_000)
+    position = after(pay(5_000, date(2024, 2, 1)), back)
+    assert position.effects[-1].split == Amounts(interest=100, principal=900)
+
+
+def test_a_reversal_counts_from_its_own_day_when_an_earlier_day_is_asked_for() -> None:
+    back = Movement(kind="reversal", on=date(2024, 2, 9), order=20, target=b"pay")
+    paid = pay(5_000, date(2024, 2, 1))
+    assert after(paid, back, until=date(2024, 2, 8)).principal == 25_100
+    assert after(paid, back, until=date(2024, 2, 9)).principal == 30_000
+
+
+def test_a_chargeback_may_be_owed_in_the_components_that_were_paid() -> None:
+    back = Movement(kind="chargeback", on=date(2024, 2, 5), order=20, amount=150, target=b"pay")
+    rules = Rules(credited="as_paid", credit_order=("interest", "fee", "penalty", "principal"))
+    assert after(pay(5_000, date(2024, 2, 1)), back, rules=rules).rows[1].owed == Amounts(
+        interest=200, principal=10_050
+    )
+
+
+def test_a_charge_belongs_to_the_row_of_its_due_date_and_may_be_waived_whole() -> None:
+    fee = Movement(
+        kind="charge", on=date(2024, 1, 5), order=20, ref=b"fee", amount=500, component="fee", due=date(2024, 2, 2)
+    )
+    waived = Movement(kind="waiver", on=date(2024, 2, 9), order=21, target=b"fee")
+    assert after(fee).rows[1].owed.fee == 500
+    position = after(fee, waived)
+    assert (position.rows[1].unmet.fee, position.rows[1].waived.fee, position.charges[0].unmet) == (0, 500, 0)
+
+
+def test_a_charge_past_the_last_row_makes_a_row_on_its_own_day_or_all_share_one() -> None:
+    charges = [
+        Movement(kind="charge", on=day, order=20 + n, ref=bytes([n]), amount=500, component="penalty")
+        for n, day in enumerate((date(2024, 6, 1), date(2024, 7, 1)))
+    ]
+    own = [row.due for row in after(*charges).rows if row.kind == "extra"]
+    shared = [row.due for row in after(*charges, rules=Rules(extra_rows="one")).rows if row.kind == "extra"]
+    assert (own, shared) == ([date(2024, 6, 1), date(2024, 7, 1)], [date(2024, 7, 1)])
+
+
+def test_a_corrected_plan_was_so_from_the_first_day() -> None:
+    rows = tuple(Row(n=n, due=date(2024, n + 1, 15), principal=15_000) for n in (1, 2))
+    new = Movement(kind="plan", on=date(2024, 5, 1), order=30, rows=rows, scope="whole")
+    position = after(pay(15_000, date(2024, 2, 10)), new)
+    assert [(row.due.day, row.in_advance.total, row.unmet.total) for row in position.rows] == [
+        (15, 15_000, 0),
+        (15, 0, 15_000),
+    ]
+
+
+def test_a_tranche_adds_to_the_rows_of_its_days_and_credit_meets_it() -> None:
+    rows = (Row(n=3, due=date(2024, 4, 1), principal=5_000), Row(n=4, due=date(2024, 6, 1), principal=5_000))
+    more = Movement(kind="disbursement", on=date(2024, 2, 2), order=20, ref=b"more", amount=10_000, rows=rows)
+    position = after(pay(32_300, date(2024, 2, 1)), more)
+    assert [row.owed.principal for row in position.rows] == [10_000, 10_000, 15_000, 5_000]
+    assert (position.effects[-1].from_credit.principal, position.principal) == (2_000, 8_000)
+
+
+def test_re_amortise_spreads_what_is_behind_over_what_is_ahead() -> None:
+    position = after(Movement(kind="re_amortise", on=date(2024, 2, 10), order=20))
+    assert [row.owed.principal for row in position.rows] == [0, 15_000, 15_000]
+    assert position.overdue(date(2024, 2, 20)) == Amounts(interest=100)
+
+
+def test_a_payment_may_name_the_charge_that_takes_it_first() -> None:
+    fee = Movement(kind="charge", on=START, order=5, ref=b"fee", amount=500, component="fee", due=date(2024, 4, 1))
+    position = after(fee, pay(700, date(2024, 2, 1), target=b"fee"))
+    assert position.effects[-1].split == Amounts(fee=500, interest=100, principal=100)
+
+
 def test_a_negative_amount_is_refused() -> None:
     with pytest.raises(InvalidInput) as refused:
         after(pay(-1, START))
@@ -213,6 +284,14 @@ def test_no_money_is_lost(rules: Rules, life: list[Movement]) -> None:
         assert (row.met_on is None) or not row.unmet.total
     for charge in position.charges:
         assert charge.unmet >= 0
+
+
+@given(RULES, lives())
+def test_credit_is_what_overpaid_less_what_was_eaten_or_met_later(rules: Rules, life: list[Movement]) -> None:
+    position = service(rules, (*OPENING, *(movement for movement in life if movement.kind != "plan")), END)
+    kept = sum(e.excess - e.eaten - e.from_credit.total for e in position.effects)
+    assert position.overpaid == kept
+    assert position.unmet.principal == position.principal or position.unmet.principal == 0
 
 
 @given(RULES, lives(), st.randoms(use_true_random=False))

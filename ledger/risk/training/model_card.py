@@ -1,0 +1,143 @@
+"""Prints the model card of a fitted scorecard: purpose, data, figures, limits, fairness, and the whole card in words."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ledger.risk.reasons import REASONS
+from ledger.risk.scorecard import Derive, Feature, Scorecard
+from ledger.risk.training.taiwan import SHA256, SPLIT_SEED
+
+_HEAD: Final = """# taiwan_card, version 1
+
+A monotone integer scorecard for credit-card accounts. Model hash (SHA-256 of
+`ledger/risk/models/taiwan_card_v1.json`): `{card}`.
+
+Written by `python -m ledger.risk.training`; a test takes the figures again from the data, without the tools that fit.
+
+## Purpose
+
+It estimates the probability that the next monthly payment is missed, from six months of delays, bills and payments and
+the credit limit. It shows what the ledger's scoring does, end to end, on data that anybody may have. **It is not fit
+for decisions about other borrowers**: one bank, one country, one half-year twenty years ago, in a card-debt crisis.
+
+## Data
+
+I-Cheng Yeh, "Default of Credit Card Clients", UCI Machine Learning Repository, 2009, doi 10.24432/C55S3H; licence CC BY
+4.0. 30,000 accounts of one Taiwanese bank, April to September 2005. SHA-256 of the uncompressed file:
+`{data}`.
+{rows_train} accounts train, {rows_test} are held out: stratified, seed {seed} (`ledger/risk/training/split.py`).
+SHA-256 of the held-out row numbers: `{rows}`.
+
+Sex, age, education and marital status are not read by the card. They are used to look at its outcomes, below.
+
+## Figures on the held-out accounts
+
+| figure | card | challenger | goal for the card |
+| --- | --- | --- | --- |
+| area under the curve | {auc} | {challenger_auc} | 0.780, better 0.785 |
+| expected calibration error, 10 bins of equal width | {ece_width} | {challenger_ece_width} | 0.015 |
+| the same, 10 bins of equal count | {ece_count} | {challenger_ece_count} | 0.015 |
+| Brier score | {brier} | {challenger_brier} | |
+
+Cross-validated on the training accounts, the card's area is {cv}: the held-out ones are easier, and a bootstrap of the
+held-out area spreads by about 0.011 to either side. The challenger is a monotone gradient-boosted model (LightGBM,
+deterministic). It is scored in shadow and never acts. SHA-256 of its file:
+`{challenger}`.
+
+## Fairness
+
+The worst fifth is declined. The ratio is a group's approval rate against the best rate of a group of at least 100
+people; four fifths (0.80) is the mark below which adverse impact is presumed (29 CFR 1607.4(D)).
+
+| attribute | group | accounts | approved | ratio | area under the curve |
+| --- | --- | --- | --- | --- | --- |
+{fairness}
+
+Areas differ by group: the card separates least among those with other or unstated education, of whom there are few.
+
+## The card
+
+{base} points, plus the points of each feature's bin; {worst} to {best} in all. 500 points are even odds of paying, and
+each 40 points more double the odds. A cut belongs to the bin above it. Within each feature points never rise towards
+the worse side, and no two features give the same reason.
+
+| feature | from | cuts | points |
+| --- | --- | --- | --- |
+{features}
+
+## Reasons
+
+A reason is a feature that lost points against its best bin; the four largest losses are given, equal ones in the order
+of the table.
+
+| reason | sentence for the borrower |
+| --- | --- |
+{reasons}
+
+## Limits
+
+- A delay is counted in whole months, and the file's first month late is mostly recorded as 2.
+- Amounts are New Taiwan dollars of 2005: in another currency or year the cuts mean something else.
+- Whoever used the card little, owed little and so paid little loses points for paying little, though in good standing.
+- Accounts that were closed or written off before are not in the data. Nothing is known of debts elsewhere.
+- Use it for another population only after fitting it again, with a card, figures and a fairness table of its own.
+"""
+
+_SAID: Final = {
+    "value": "{of}",
+    "positive": "{of}, or 0 when negative",
+    "positive_rise": "by how much the first of {of} exceeds the second, neither below 0",
+    "sum": "sum of {of}",
+    "min": "least of {of}",
+    "max": "greatest of {of}",
+    "count_at_least": "how many of {of} are at least {at}",
+    "count_at_most": "how many of {of} are at most {at}",
+    "first_at_least": "place, from 0, of the first of {of} that is at least {at}",
+    "mean_share_bp": "mean of {of} over {over}, in basis points",
+    "headroom": "{over} less the greatest of {of}",
+}
+
+
+def model_card(card: Scorecard, found: dict[str, Any]) -> str:
+    """The card's page, from its figures (measures.figures, with ``challenger``, ``cross_validated_auc_ppm`` and
+    ``rows_sha256`` beside them)."""
+    other, ours, document = found["challenger"]["test"], found["test"], card.document
+    return _HEAD.format(
+        card=card.digest.hex(), data=SHA256, seed=SPLIT_SEED, rows=found["rows_sha256"],
+        rows_train=f"{found['train']['rows']:,}", rows_test=f"{ours['rows']:,}",
+        auc=_share(ours["auc_ppm"]), challenger_auc=_share(other["auc_ppm"]),
+        ece_width=_share(ours["ece10_width_ppm"]), challenger_ece_width=_share(other["ece10_width_ppm"]),
+        ece_count=_share(ours["ece10_count_ppm"]), challenger_ece_count=_share(other["ece10_count_ppm"]),
+        brier=_share(ours["brier_ppm"]), challenger_brier=_share(other["brier_ppm"]),
+        cv=_share(found["cross_validated_auc_ppm"]), challenger=found["challenger"]["sha256"],
+        fairness="\n".join(_fairness_rows(found["fairness"])), base=document.base, worst=card.worst, best=card.best,
+        features="\n".join(_feature_row(feature) for feature in document.features),
+        reasons="\n".join(f"| `{f.reason}` | {REASONS[f.reason].sentence} |" for f in document.features),
+    )  # fmt: skip
+
+
+def _share(ppm: int) -> str:
+    return f"{ppm / 1_000_000:.4f}"
+
+
+def _fairness_rows(table: dict[str, list[dict[str, Any]]]) -> list[str]:
+    return [
+        f"| {attribute} | {row['group']} | {row['people']:,} | {row['approved']:,} | {row['ratio_bp'] / 10_000:.3f} | "
+        f"{'none' if row['auc_ppm'] is None else _share(row['auc_ppm'])} |"
+        for attribute, rows in table.items()
+        for row in rows
+    ]
+
+
+def _feature_row(feature: Feature) -> str:
+    cuts = ", ".join(f"{cut:,}" if abs(cut) < 1_000 else f"{cut:_}" for cut in feature.cuts)
+    points = ", ".join(str(each) for each in feature.points)
+    return f"| `{feature.name}` | {_source(feature.derive)} | {cuts} | {points} |"
+
+
+def _source(rule: Derive) -> str:
+    of = rule.of[0] if len(rule.of) == 1 else ", ".join(rule.of)
+    if len(rule.of) > 2:
+        of = f"{rule.of[0]} to {rule.of[-1]}"
+    return _SAID[rule.op].format(of=of, at=rule.at, over=rule.over)

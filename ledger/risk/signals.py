@@ -18,7 +18,7 @@ What this module does not do: know whether somebody may hear of something, or pu
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Annotated, Final, Literal, NamedTuple
 
@@ -159,21 +159,28 @@ def judge(book: RuleBook, state: State, lender: str, day: int, reach: Reach) -> 
     if own is None:
         return []
     vector = as_of(state, lender, day, among=reach.among)
+    hears, quiet = reach.hears(), not own.raised
     found = []
     for rule in book.rules:
-        if rule.hears == "elsewhere" and not reach.hears():
+        if rule.hears == "elsewhere" and not hears:
             continue
         for account, reading in _readings(rule, vector, own, day):
-            if _raised(own, f"{rule.code}:{account.hex()}" if account else rule.code, rule, reading):
+            if quiet and reading < rule.threshold:
+                continue  # by far the most: nothing is raised, and nothing begins
+            if _raised(own, _key(rule, account), rule, reading):
                 found.append((rule, account, reading))
     return [_signal(book, state, lender, day, reach, *each) for each in found]
 
 
-def _readings(rule: Rule, vector: Vector, own: Own, day: int) -> list[tuple[bytes, int]]:
+def _readings(rule: Rule, vector: Vector, own: Own, day: int) -> Iterable[tuple[bytes, int]]:
     if rule.per == "borrower":
-        return [(b"", getattr(vector, rule.reading))]
+        return ((b"", getattr(vector, rule.reading)),)
     read = LOAN_READINGS[rule.reading]  # an ended loan reads as ordinary, so that its rules are armed again
     return [(account, rule.baseline if loan.ended else read(loan, day)) for account, loan in own.loans.items()]
+
+
+def _key(rule: Rule, account: bytes) -> str:
+    return f"{rule.code}:{account.hex()}" if account else rule.code
 
 
 def _raised(own: Own, key: str, rule: Rule, reading: int) -> bool:
@@ -192,12 +199,17 @@ def _signal(
     book: RuleBook, state: State, lender: str, day: int, reach: Reach, rule: Rule, account: bytes, reading: int
 ) -> Signal:
     own = state.own[lender]
-    key = f"{rule.code}:{account.hex()}" if account else rule.code
     causes = [trace for trace in reversed(state.shared.trail) if _is_cause(trace, rule, lender, account, day, reach)]
     named = [trace for trace in causes if trace.entry >= 0 and _may_read(trace, lender, reach)]
     named = named[:CAUSES_MAX]
     return Signal(
-        rule, account, reading, own.episodes[key], _reasons(book, own, rule), tuple(named), len(causes) - len(named)
+        rule,
+        account,
+        reading,
+        own.episodes[_key(rule, account)],
+        _reasons(book, own, rule),
+        tuple(named),
+        len(causes) - len(named),
     )
 
 

@@ -66,7 +66,7 @@ def workload(events: int) -> list[tuple[Event, Inputs]]:
         borrower = BorrowerInputs(consented=True, missed_elsewhere_30d=number % 3)
         happened = (occurrence("tick.day", day, business_day=True),)
         cause = Cause(batch=_BATCH, commitment=commitment, index=number, position=0)
-        found.append((Event(cause, day.toordinal(), happened), Inputs(loan, borrower)))
+        found.append((Event(cause, day.toordinal(), day.toordinal(), happened), Inputs(loan, borrower)))
     return found
 
 
@@ -92,7 +92,7 @@ def measure(events: int, say: Callable[[str], None]) -> dict[str, Any]:
     for number in range(ROUNDS):
         taken, effects, root = _whole(contract, work)
         whole.append(taken)
-        bound = [bind(contract, _fresh(), seen, event.happened[0]) for event, seen in work]
+        bound = [bind(contract, _fresh(), seen, event.happened[0], event.today) for event, seen in work]
         activations = [contract.environment.Activation(values) for values in bound]
         began = time.perf_counter()
         held = sum(run(rule.when, values) is True for values in activations for rule in rules)

@@ -9,7 +9,8 @@ Rules
 - Exactly once: the id of an effect is SHA-256(contract || rule || leaf hash of the cause || n), ``n`` counting the
   contract's effects of that cause from 0. The store holds ids unique; an event shown again gives nothing.
 - Nothing fires before all parties signed, after termination, on or after the day ``expires``, or after its deadline,
-  where the day is the latest that the contract has seen: an old value date does not wake an expired contract.
+  where the day is that of the log's latest tick (``Event.today``): an old value date does not wake an expired contract.
+- An event that does nothing leaves the very memory that was given: ``execution.memory is memory``.
 - Rules of a trigger are tried in the document's order, triggers in the order told, effects' own triggers after those.
   A rule sees the sums of what earlier rules just did (``contract.penalties``), and the loan as it was at the event.
 - A rule is all or nothing: if its condition or one of its arguments has no value, or a value outside of its range, it
@@ -46,6 +47,7 @@ from ledger.contract.memory import (
     answered,
     failing,
     may_fire,
+    waiting_proposals,
 )
 from ledger.contract.occurrences import Occurrence
 from ledger.contract.program import CompiledContract, CompiledEffect, CompiledRule
@@ -65,11 +67,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Event:
-    """One attestation as a cause: its place in the log, the day it is about (an ordinal), and what it means. ``calendars``
-    are a tick's holiday lists by name."""
+    """One attestation as a cause: its place in the log, the day it is about, the log's own day (the latest tick's, this
+    one included; 0 before the first: then ``day`` counts), and what it means. Days are ordinals; ``calendars`` are a
+    tick's holiday lists by name."""
 
     cause: Cause
     day: int
+    today: int = 0
     happened: tuple[Occurrence, ...] = ()
     calendars: Mapping[str, bytes] = field(default_factory=dict)
     answer: Answer | None = None
@@ -100,24 +104,28 @@ def execute(contract: CompiledContract, memory: Memory, event: Event, inputs: In
     """All that ``event`` does in ``contract``. Raises nothing that depends on the event or the inputs."""
     if (event.cause.index, event.cause.position) <= memory.handled:
         return Execution((), memory)
-    memory = after_event(memory, event.cause.index, event.cause.position, event.day, event.happened)
-    if memory.state != ContractState.IN_FORCE or memory.today >= contract.document.expires.toordinal():
+    today = event.today or event.day
+    if memory.state != ContractState.IN_FORCE or today >= contract.document.expires.toordinal():
         return Execution((), memory)
-    running = _Run(contract, memory, event, inputs)
+    running = _Run(contract, after_event(memory, event.happened), event, inputs, today)
     if event.answer is not None:
         running.answer(event.answer)
     running.drain()
-    return Execution(tuple(running.effects), running.memory)
+    if not running.effects and running.memory is memory:
+        return Execution((), memory)
+    handled = (event.cause.index, event.cause.position)
+    return Execution(tuple(running.effects), msgspec.structs.replace(running.memory, handled=handled))
 
 
 class _Run:
     """One execution under way: the memory so far, the effects so far, and the triggers still to be looked at."""
 
-    def __init__(self, contract: CompiledContract, memory: Memory, event: Event, inputs: Inputs) -> None:
+    def __init__(self, contract: CompiledContract, memory: Memory, event: Event, inputs: Inputs, today: int) -> None:
         self.contract = contract
         self.memory = memory
         self.event = event
         self.inputs = inputs
+        self.today = today
         self.effects: list[Effect] = []
         self.waiting: deque[tuple[Occurrence, int | None]] = deque((one, None) for one in event.happened)
         self.misdated = _calendar_differs(contract, event)
@@ -133,7 +141,7 @@ class _Run:
     def _try(self, rule: CompiledRule, happened: Occurrence, after: int | None, bound: _Bound | None) -> _Bound | None:
         """One rule. Gives back what the next rule may go on using: the bound inputs, if nothing changed them."""
         scope = self._scope(rule, happened)
-        if self.memory.today > rule.deadline or not may_fire(self.memory, rule.once, rule.id, scope):
+        if self.today > rule.deadline or not may_fire(self.memory, rule.once, rule.id, scope):
             return bound
         bound = bound or self._bind(happened)
         holds = Failure("calendar_differs") if self.misdated else run(rule.when, bound.activation)
@@ -144,7 +152,7 @@ class _Run:
         return None if bound.effects != len(self.effects) else bound
 
     def _bind(self, happened: Occurrence) -> _Bound:
-        values = bind(self.contract, self.memory, self.inputs, happened)
+        values = bind(self.contract, self.memory, self.inputs, happened, self.today)
         return _Bound(values, self.contract.environment.Activation(values), len(self.effects))
 
     def _scope(self, rule: CompiledRule, happened: Occurrence) -> int | None:
@@ -169,7 +177,7 @@ class _Run:
             if arguments.get("amount") != 0 or not EFFECTS[effect.name].money:
                 landing.append((effect, arguments))
         opened = sum(not effect.granted or effect.name == "proposal.open" for effect, _ in landing)
-        if opened + len(self.memory.proposals) > PROPOSALS_MAX:
+        if opened and opened + len(waiting_proposals(self.memory, self.today)) > PROPOSALS_MAX:
             return self._fail(rule, Failure("proposals_too_many"), "do", after, bound)
         for effect, arguments in landing:
             self._land(rule.id, rule.once, effect, arguments, scope, after, bound.hash())
@@ -191,7 +199,7 @@ class _Run:
 
     def _until(self, days: int) -> str:
         """The last day on which a proposal of today may be answered."""
-        return date.fromordinal(self.memory.today + days).isoformat()
+        return date.fromordinal(self.today + days).isoformat()
 
     def _becomes(self, name: str, arguments: dict[str, int | str]) -> None:
         """An effect that is a trigger in turn waits behind the others."""
@@ -208,7 +216,9 @@ class _Run:
 
     def answer(self, answer: Answer) -> None:
         """A party answered a proposal; when it was the last signature needed, its effect lands."""
-        self.memory, ready = answered(self.memory, answer.effect, answer.party, answer.accepts)
+        self.memory, ready = answered(
+            self.memory, answer.effect, answer.party, accepts=answer.accepts, today=self.today
+        )
         if ready is None or not ready.effect:
             return
         self._record(ready.effect, ready.rule, "", ready.arguments, None, None, _answer_hash(ready, answer))
@@ -225,7 +235,7 @@ class _Run:
             lender=document.parties.lender, n=n, rule=rule, scope=scope,
         )  # fmt: skip
         self.effects.append(effect)
-        self.memory = after_effect(self.memory, once, effect)
+        self.memory = after_effect(self.memory, once, effect, self.today)
 
 
 class _Bound:
@@ -241,7 +251,9 @@ class _Bound:
         return sha256(_ENCODER.encode(self.values)).digest()
 
 
-def bind(contract: CompiledContract, memory: Memory, inputs: Inputs, happened: Occurrence) -> dict[str, Value]:
+def bind(
+    contract: CompiledContract, memory: Memory, inputs: Inputs, happened: Occurrence, today: int
+) -> dict[str, Value]:
     """A value for every name that an expression of the contract reads and this trigger tells; no other."""
     values: dict[str, Value] = {}
     for name in contract.names:
@@ -254,15 +266,17 @@ def bind(contract: CompiledContract, memory: Memory, inputs: Inputs, happened: O
         elif room == "borrower":
             values[name] = getattr(inputs.borrower, field_name)
         else:
-            values[name] = contract.terms[name] if name in contract.terms else _remembered(contract, memory, field_name)
+            values[name] = (
+                contract.terms[name] if name in contract.terms else _remembered(contract, memory, field_name, today)
+            )
     return values
 
 
-def _remembered(contract: CompiledContract, memory: Memory, name: str) -> int:
+def _remembered(contract: CompiledContract, memory: Memory, name: str, today: int) -> int:
     if name == "age_days":
-        return memory.today - memory.began
+        return today - memory.began
     if name == "days_left":
-        return contract.document.expires.toordinal() - memory.today
+        return contract.document.expires.toordinal() - today
     return int(getattr(memory, name))
 
 

@@ -8,7 +8,9 @@ Rules
   events it was shown (``after_event``). Nothing else is in it, so a replay builds it again from the log.
 - ``once`` is decided here: a rule that fired is remembered by loan, by instalment or by its last day. A failed
   evaluation is recorded once a day for each rule.
-- ``handled`` is the place of the last event in the log. An event at or before it was seen: it gives nothing again.
+- ``handled`` is the place in the log of the last event that did something. An event at or before it was seen and gives
+  nothing again; one after it that did nothing would do nothing again. So most events leave a memory as it is, and
+  nothing is to be written.
 - Every party signs the same hash, once. Termination takes lender and borrower both, or the deployment with a reason.
 - What may grow is bounded: firings by rules and instalments, proposals by PROPOSALS_MAX.
 """
@@ -61,7 +63,6 @@ class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
     signed: tuple[str, ...] = ()
     ending: tuple[str, ...] = ()
     began: int = 0
-    today: int = 0
     handled: tuple[int, int] = (-1, -1)
     by_loan: tuple[str, ...] = ()
     by_instalment: dict[str, bytes] = {}
@@ -114,9 +115,7 @@ def _signed(memory: Memory, document: Document, step: ContractStep, day: int) ->
     signed = (*memory.signed, step.party)
     if set(signed) != set(document.parties.roles()):
         return msgspec.structs.replace(memory, signed=signed)
-    return msgspec.structs.replace(
-        memory, signed=signed, state=ContractState.IN_FORCE.value, began=day, today=max(day, memory.today)
-    )
+    return msgspec.structs.replace(memory, signed=signed, state=ContractState.IN_FORCE.value, began=day)
 
 
 def _withdrawn(memory: Memory, document: Document, step: ContractStep, day: int) -> Memory:
@@ -151,17 +150,20 @@ _STEPS: Final[dict[tuple[str | None, str], Callable[[Memory, Document, ContractS
 """(state, step) -> how it changes the memory. A pair that is not here is refused."""
 
 
-def after_event(memory: Memory, index: int, position: int, day: int, happened: tuple[Occurrence, ...]) -> Memory:
-    """The memory that an event at this place of the log leaves, before any rule looks at it."""
+def after_event(memory: Memory, happened: tuple[Occurrence, ...]) -> Memory:
+    """The memory that an event leaves before any rule looks at it; the very same one where it adds nothing."""
     on_time = memory.on_time
     for one in happened:
         if one.trigger == "repayment.received":
             on_time = on_time + int(one.values["event.cleared"]) if not one.values["event.dpd"] else 0
         elif one.trigger == "repayment.missed":
             on_time = 0
-    today = max(memory.today, day)
-    waiting = tuple(one for one in memory.proposals if one.until >= today)
-    return msgspec.structs.replace(memory, handled=(index, position), today=today, on_time=on_time, proposals=waiting)
+    return memory if on_time == memory.on_time else msgspec.structs.replace(memory, on_time=on_time)
+
+
+def waiting_proposals(memory: Memory, today: int) -> tuple[Proposal, ...]:
+    """Proposals that may still be answered on the day ``today`` (an ordinal), oldest first."""
+    return tuple(one for one in memory.proposals if one.until >= today)
 
 
 def may_fire(memory: Memory, once: str, rule: str, scope: int | None) -> bool:
@@ -173,8 +175,9 @@ def may_fire(memory: Memory, once: str, rule: str, scope: int | None) -> bool:
     return once != "per-day" or (scope or 0) > memory.by_day.get(rule, 0)
 
 
-def after_effect(memory: Memory, once: str, effect: Effect) -> Memory:
-    """The memory after an effect landed, failed or became a proposal. ``once`` is its rule's."""
+def after_effect(memory: Memory, once: str, effect: Effect, today: int) -> Memory:
+    """The memory after an effect landed, failed or became a proposal. ``once`` is its rule's. Proposals that lapsed
+    are forgotten when another is opened."""
     if effect.effect == FAILED:
         return msgspec.structs.replace(memory, by_day={**memory.by_day, failing(effect.rule): effect.scope or 0})
     changes: dict[str, Any] = {}
@@ -191,7 +194,7 @@ def after_effect(memory: Memory, once: str, effect: Effect) -> Memory:
     elif effect.effect == "discount.apply":
         changes["discounts"] = memory.discounts + int(amount)
     elif effect.effect == "proposal.open":
-        changes["proposals"] = (*memory.proposals, proposal_of(effect))
+        changes["proposals"] = (*waiting_proposals(memory, today), proposal_of(effect))
     return msgspec.structs.replace(memory, **changes)
 
 
@@ -219,15 +222,16 @@ def proposal_of(effect: Effect) -> Proposal:
     return Proposal(effect.id, effect.rule, str(name), arguments, signers, last, effect.scope)
 
 
-def answered(memory: Memory, effect: bytes, party: str, accepts: bool) -> tuple[Memory, Proposal | None]:
+def answered(memory: Memory, effect: bytes, party: str, *, accepts: bool, today: int) -> tuple[Memory, Proposal | None]:
     """The memory after ``party`` answered a proposal, and the proposal when this was the last signature it needed."""
-    found = next((one for one in memory.proposals if one.id == effect and party in one.needs), None)
+    waiting = waiting_proposals(memory, today)
+    found = next((one for one in waiting if one.id == effect and party in one.needs), None)
     if found is None:
         return memory, None
     others = tuple(one for one in memory.proposals if one.id != effect)
     accepted = tuple(sorted({*found.accepted, party}))
     if not accepts or set(accepted) == set(found.needs):
         return msgspec.structs.replace(memory, proposals=others), found if accepts else None
-    waiting = msgspec.structs.replace(found, accepted=accepted)
-    kept = tuple(waiting if one.id == effect else one for one in memory.proposals)
+    signed = msgspec.structs.replace(found, accepted=accepted)
+    kept = tuple(signed if one.id == effect else one for one in memory.proposals)
     return msgspec.structs.replace(memory, proposals=kept), None

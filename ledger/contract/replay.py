@@ -26,10 +26,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
+from itertools import islice
 from typing import Protocol
 from uuid import UUID
 
-from ledger.attestation.contract_kinds import Cause, Effect
+from ledger.attestation.contract_kinds import Cause, Effect, Tick
 from ledger.attestation.contract_kinds import Contract as ContractStep
 from ledger.attestation.envelope import Attestation, encode_body
 from ledger.contract.check import compile_contract
@@ -56,8 +57,8 @@ class LogAttestation:
 class Loans(Protocol):
     """The fold of every loan, in the form that whoever replays has."""
 
-    def see(self, attestation: Attestation) -> None:
-        """Take one more attestation about an account."""
+    def see(self, index: int, attestation: Attestation) -> None:
+        """Take one more attestation, from the batch at this log index."""
 
     def of(self, lender: str, account: bytes) -> LoanState | None:
         """The loan as it is now."""
@@ -153,6 +154,7 @@ class Replayer:
         self._bodies: dict[bytes, Effect] = {}
         self._root = sha256()
         self._tally = _Tally()
+        self._today = 0
 
     def see(self, entry: LogAttestation) -> None:
         """Take the next attestation of the log."""
@@ -164,13 +166,19 @@ class Replayer:
             return
         account = (envelope.tenant, envelope.account or b"")
         before = self._loans.of(*account) if envelope.account else None
-        self._loans.see(attestation)
+        self._loans.see(entry.index, attestation)
         self._borrowers.see(attestation)
         if isinstance(body, ContractStep) and body.step not in ANSWERS:
             self._step(body, envelope.effective_date)
             return
         for running in self._concerned(entry):
             self._execute(running, entry, before)
+        if isinstance(body, Tick):
+            self._today = max(self._today, body.day.toordinal())
+
+    def due(self, skip: int = 0) -> tuple[Effect, ...]:
+        """The effects that the log must hold so far, in order, after the first ``skip`` of them."""
+        return tuple(islice(self._bodies.values(), skip, None))
 
     def report(self) -> Replayed:
         """What was found so far; an effect that is due and was not seen counts as missing."""
@@ -242,7 +250,7 @@ class Replayer:
             before = after
         cause = Cause(batch=entry.batch, commitment=entry.attestation.commitment, index=entry.index,
                       position=entry.position)  # fmt: skip
-        event = event_of(contract, entry.attestation, cause, before=before, after=after)
+        event = event_of(contract, entry.attestation, cause, before=before, after=after, today=self._today)
         day = day_of(event)
         loan = LoanInputs() if after is None else loan_inputs(after, day)
         done = execute(contract, memory, event, Inputs(loan, self._borrowers.inputs(contract, day)))

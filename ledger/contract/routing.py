@@ -1,7 +1,7 @@
 """Which contracts hear of an attestation, and as what: the same answer at the commit and in a replay.
 
     if hears(contract, attestation, deployment="tally"):
-        event = event_of(contract, attestation, cause, before=before, after=after)
+        event = event_of(contract, attestation, cause, before=before, after=after, today=today)
 
 Rules
 - A contract hears what its lender says of its account, what the lender or the deployment says of its borrower, the steps
@@ -51,24 +51,21 @@ def _concerns(document: Document, envelope: Envelope) -> bool:
 
 
 def event_of(
-    contract: CompiledContract,
-    attestation: Attestation,
-    cause: Cause,
-    *,
-    before: LoanState | None,
-    after: LoanState | None,
-) -> Event:
+    contract: CompiledContract, attestation: Attestation, cause: Cause, *,
+    before: LoanState | None, after: LoanState | None, today: int,
+) -> Event:  # fmt: skip
     """An attestation as an event of a contract. ``before`` and ``after`` are the contract's loan around it, the same
-    twice when the attestation is not about the loan."""
+    twice when the attestation is not about the loan; ``today`` is the day of the log's latest tick, an ordinal, 0 before
+    the first; for a tick itself, of the one before it."""
     body, day = attestation.body, attestation.envelope.effective_date
     if isinstance(body, Tick):
         told = tick_occurrences(body, after, contract.document.calendar)
-        return Event(cause, body.day.toordinal(), told, calendars=body.calendars)
+        return Event(cause, body.day.toordinal(), max(today, body.day.toordinal()), told, calendars=body.calendars)
     if isinstance(body, ContractStep):
         answer = Answer(body.effect or b"", body.party, body.step == "accepted")
-        return Event(cause, day.toordinal(), answer=answer)
+        return Event(cause, day.toordinal(), today, answer=answer)
     told = occurrences(attestation.envelope.kind, body, before=before, after=after, day=day)
-    return Event(cause, day.toordinal(), told)
+    return Event(cause, day.toordinal(), today, told)
 
 
 def day_of(event: Event) -> date:

@@ -23,7 +23,7 @@ from ledger.attestation.contract_kinds import Cause, Effect
 from ledger.contract.document import Document
 from ledger.contract.engine import Answer, Event, Inputs, execute
 from ledger.contract.inputs import LoanInputs
-from ledger.contract.memory import ContractState, Memory
+from ledger.contract.memory import ContractState, Memory, waiting_proposals
 from ledger.contract.occurrences import Occurrence
 from ledger.contract.program import CompiledContract
 from ledger.contract.source import Sample
@@ -49,10 +49,11 @@ def simulate(contract: CompiledContract, samples: Sequence[Sample]) -> tuple[Ste
     if not samples:
         return ()
     first = samples[0].day.toordinal()
-    memory = Memory(state=ContractState.IN_FORCE, signed=contract.document.parties.roles(), began=first, today=first)
-    steps = []
+    memory = Memory(state=ContractState.IN_FORCE, signed=contract.document.parties.roles(), began=first)
+    steps, today = [], first
     for number, sample in enumerate(samples):
-        done = execute(contract, memory, _event(sample, memory, number), Inputs(sample.loan, sample.borrower))
+        today = max(today, sample.day.toordinal())
+        done = execute(contract, memory, _event(sample, memory, number, today), Inputs(sample.loan, sample.borrower))
         memory = done.memory
         does = tuple(line_of(effect) for effect in done.effects)
         steps.append(Step(sample, done.effects, does, None if sample.expect is None else does == sample.expect))
@@ -65,16 +66,16 @@ def line_of(effect: Effect) -> str:
     return " ".join((effect.effect, *told))
 
 
-def _event(sample: Sample, memory: Memory, number: int) -> Event:
+def _event(sample: Sample, memory: Memory, number: int, today: int) -> Event:
     cause = Cause(batch=_NOWHERE, commitment=sha256(b"sample %d" % number).digest(), index=number, position=0)
     day = sample.day.toordinal()
     if sample.answer is not None:
-        oldest = memory.proposals[0].id if memory.proposals else bytes(32)
-        return Event(cause, day, answer=Answer(oldest, sample.answer.party, sample.answer.accepts))
+        oldest = next((one.id for one in waiting_proposals(memory, today)), bytes(32))
+        return Event(cause, day, today, answer=Answer(oldest, sample.answer.party, sample.answer.accepts))
     trigger = sample.on or ""
     told: dict[str, Value] = {f"event.{name}": _ABSENT[known.type] for name, known in TRIGGERS[trigger].inputs.items()}
     told |= {f"event.{name}": value for name, value in sample.event.items()}
-    return Event(cause, day, (Occurrence(trigger, {**told, "event.day": day}),))
+    return Event(cause, day, today, (Occurrence(trigger, {**told, "event.day": day}),))
 
 
 def ordinary_life(document: Document) -> tuple[Sample, ...]:

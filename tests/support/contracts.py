@@ -63,7 +63,7 @@ def cause(index: int = 0, position: int = 0) -> Cause:
 
 def event(index: int = 0, *happened: Occurrence, day: date = DAY, **rest: Any) -> Event:
     """An event at this place of the log; a day's tick unless said otherwise."""
-    return Event(cause(index), day.toordinal(), happened or (tick(day),), **rest)
+    return Event(cause(index), day.toordinal(), rest.pop("today", 0), happened or (tick(day),), **rest)
 
 
 def tick(day: date = DAY) -> Occurrence:

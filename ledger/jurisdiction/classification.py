@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.errors import NotFound
 from ledger.jurisdiction.document import Band, FactRule, Scheme
 from ledger.jurisdiction.observation import under_observation
 from ledger.jurisdiction.packs import Pack, Ruling, pack_for
@@ -74,15 +75,10 @@ def classify_in(jurisdiction: str, standing: Standing) -> Classification:
 
 def classify(pack: Pack, standing: Standing) -> Classification:
     """Every code that the pack gives the loan. Raises InvalidInput ``fact_unknown``."""
-    facts = facts_of(standing)
-    if under_observation(pack, standing):
-        facts |= {"observed"}
     found: list[Code] = []
     undecided: list[Undecided] = []
-    for name, scheme in pack.document.classification.items():
-        if not _applies(scheme, standing):
-            continue
-        answer = _code(pack, name, scheme, standing, facts)
+    for name in pack.document.classification:
+        answer = code_in(pack, name, standing)
         if isinstance(answer, Code):
             found.append(answer)
         elif answer is not None:
@@ -90,6 +86,20 @@ def classify(pack: Pack, standing: Standing) -> Classification:
     return Classification(
         standing.as_of, pack.country, "classified", pack.code, pack.version, pack.digest, tuple(found), tuple(undecided)
     )
+
+
+def code_in(pack: Pack, scheme: str, standing: Standing) -> Code | Undecided | None:
+    """The code of one list of the pack; None where the list is not about such a loan. Raises InvalidInput
+    ``fact_unknown``, NotFound ``scheme_unknown``.
+    """
+    found = pack.document.classification.get(scheme)
+    if found is None:
+        raise NotFound("scheme_unknown", "the pack has no such list", path="$.scheme",
+                       expected=", ".join(pack.document.classification), found=scheme)  # fmt: skip
+    if not _applies(found, standing):
+        return None
+    facts = facts_of(standing) | ({"observed"} if under_observation(pack, standing) else set())
+    return _code(pack, scheme, found, standing, facts)
 
 
 def _applies(scheme: Scheme, standing: Standing) -> bool:
@@ -103,6 +113,8 @@ def _code(pack: Pack, name: str, scheme: Scheme, standing: Standing, facts: froz
     if standing.stage not in COUNTED_STAGES or facts & {"closed", "deleted", "deleted_fraud", "transferred"}:
         return None
     days = _days(pack, scheme, standing)
+    if isinstance(days, str) and _place(scheme, standing.dpd) == 0:
+        days = standing.dpd  # whether the arrears are material makes no difference yet
     order = [band.code for band in scheme.bands]
     raising = [rule for rule in scheme.at_least if rule.when in facts]
     highest = max(raising, key=lambda rule: order.index(rule.code), default=None)
@@ -123,10 +135,14 @@ def _by_fact(pack: Pack, name: str, scheme: Scheme, rule: FactRule, label: str) 
 
 def _band(name: str, scheme: Scheme, days: int, rebutted: frozenset[str]) -> Band:
     """The band that covers ``days``; a rebuttable one that was rebutted gives way to the one before it."""
-    place = next(at for at, band in enumerate(scheme.bands) if band.to_days is None or days <= band.to_days)
+    place = _place(scheme, days)
     while scheme.bands[place].rebuttable and f"{name}:{scheme.bands[place].code}" in rebutted:
         place -= 1
     return scheme.bands[place]
+
+
+def _place(scheme: Scheme, days: int) -> int:
+    return next(at for at, band in enumerate(scheme.bands) if band.to_days is None or days <= band.to_days)
 
 
 def _span(band: Band, days: int) -> str:

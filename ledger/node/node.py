@@ -22,6 +22,7 @@ from ledger.node.head_keeper import HeadKeeper
 from ledger.node.keyring import Keyring
 from ledger.node.log_reader import LogReader
 from ledger.node.participants import DEPLOYMENT
+from ledger.node.portfolio import Portfolio
 from ledger.node.publisher import Publisher
 from ledger.node.reader import Reader
 from ledger.node.sealer import Sealer
@@ -48,6 +49,7 @@ class Node:
     sources: Sources
     sealer: Sealer
     keyring: Keyring
+    portfolio: Portfolio
 
     @classmethod
     async def open(
@@ -74,7 +76,7 @@ class Node:
                 Consents(database, publisher, operator, clock),
                 Authority(database, publisher, keyring, clock, country),
                 Checkpointer(database, log, signer.verifier, clock, home),
-                KeyedPseudonyms(keyring.pseudonym), clock, sealer, keyring,
+                KeyedPseudonyms(keyring.pseudonym), clock, sealer, keyring, Portfolio(database, sealer),
             )  # fmt: skip
             await publisher.start()
             await node.checkpointer.compare()

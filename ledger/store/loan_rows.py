@@ -76,9 +76,13 @@ async def all_loans(connection: Connection, after: tuple[str, bytes], limit: int
     return [LoanRow(*row) for row in await connection.fetch(_ALL, LOG_ID, *after, limit)]
 
 
-_ERASE = "DELETE FROM loan WHERE log_id = $1 AND subject = $2"
+_ERASE = """
+WITH days AS (DELETE FROM portfolio_day WHERE log_id = $1 AND subject = $2),
+     loans AS (DELETE FROM portfolio_loan WHERE log_id = $1 AND subject = $2)
+DELETE FROM loan WHERE log_id = $1 AND subject = $2
+"""
 
 
 async def erase_loans(connection: Connection, subject: Subject) -> None:
-    """Delete a subject's projection rows at every lender."""
+    """Delete a subject's projection rows at every lender, those of their portfolios too."""
     await connection.execute(_ERASE, LOG_ID, subject)

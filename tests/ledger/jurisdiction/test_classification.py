@@ -78,6 +78,11 @@ def test_floors_that_cannot_be_applied_give_no_code_and_say_why(rest: dict[str, 
     assert [(one.scheme, one.code) for one in found.undecided] == [("eu_default", missing)]
 
 
+def test_floors_do_not_matter_before_the_days_do() -> None:
+    found = classify(packs()["EU"], standing(90, currency="PLN"))
+    assert (found.of("eu_default"), found.undecided) == ("no", ())
+
+
 def test_a_declared_default_is_one_whatever_the_floors_say() -> None:
     found = classify(packs()["EU"], standing(200, currency="PLN", defaulted=True))
     assert (found.of("eu_default"), found.undecided) == ("yes", ())

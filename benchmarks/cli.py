@@ -95,3 +95,12 @@ def alerts(alerts: int, rate: int, as_json: bool) -> None:
     from benchmarks.alerts import measure
 
     _show("Early warning", _run(measure(alerts, rate, _say)), as_json)
+
+
+@bench.command("score")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def score(as_json: bool) -> None:
+    """The committed scorecard, reasons included: microseconds a borrower, and the ratio to a floor."""
+    from benchmarks.scorecard import measure
+
+    _show("Scoring", measure(), as_json)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ledger.risk.reasons import REASONS
 from ledger.risk.scorecard import Derive, Feature, Scorecard
+from ledger.risk.training.measures import ATTRIBUTES
 from ledger.risk.training.taiwan import SHA256, SPLIT_SEED
 
 _HEAD: Final = """# taiwan_card, version 1
@@ -125,8 +126,8 @@ def _fairness_rows(table: dict[str, list[dict[str, Any]]]) -> list[str]:
     return [
         f"| {attribute} | {row['group']} | {row['people']:,} | {row['approved']:,} | {row['ratio_bp'] / 10_000:.3f} | "
         f"{'none' if row['auc_ppm'] is None else _share(row['auc_ppm'])} |"
-        for attribute, rows in table.items()
-        for row in rows
+        for attribute in ATTRIBUTES
+        for row in table[attribute]
     ]
 
 

@@ -98,7 +98,6 @@ class Alert(Node):
     snoozed_until: Date | None = strawberry.field(description="The day on which it is open again.")
     outcome: AlertOutcome | None = strawberry.field(description="What came of it.")
     raised_at: UnixMillis = strawberry.field(description="When it was raised.")
-    changed_at: UnixMillis = strawberry.field(description="When it last changed.")
     index: int = strawberry.field(description="Index of its log entry.")
     position: int = strawberry.field(description="Its place in its batch, from 0.")
     commitment: Base64 = strawberry.field(description="RFC 6962 leaf hash of its attestation's bytes.")
@@ -300,8 +299,7 @@ def alert_of(seen: SeenAlert) -> Alert:
         assignee=row.assignee,
         snoozed_until=None if row.snoozed_until is None else Date(row.snoozed_until),
         outcome=None if row.outcome is None else AlertOutcome(row.outcome),
-        raised_at=UnixMillis(row.raised_at),
-        changed_at=UnixMillis(row.changed_at),
+        raised_at=UnixMillis(seen.raised_at),
         index=seen.index,
         position=seen.position,
         commitment=Base64(seen.commitment),
@@ -314,7 +312,7 @@ def _borrower_alert_of(seen: SeenAlert) -> BorrowerAlert:
         alert=UUID(str(seen.row.id)),
         rule=seen.alert.rule,
         reasons=list(seen.alert.reasons),
-        raised_at=UnixMillis(seen.row.raised_at),
+        raised_at=UnixMillis(seen.raised_at),
         index=seen.index,
         lender_name=seen.row.tenant,
     )

@@ -58,6 +58,7 @@ class SeenAlert:
     state: str
     alert: Alert
     jurisdiction: str
+    raised_at: int
     batch_id: UUID
     index: int
     position: int
@@ -127,7 +128,7 @@ class AlertDesk:
         state = next_state(seen.state, step.step)
         after = before._replace(
             state=state, assignee=step.assignee or before.assignee, snoozed_until=step.snoozed_until,
-            outcome=step.outcome, changed_at=now,
+            outcome=step.outcome, steps=before.steps + 1,
         )  # fmt: skip
 
         async def effect(connection: Connection) -> None:
@@ -173,7 +174,8 @@ class AlertDesk:
                 index = entries[DEPLOYMENT, at.batch_id].idx
                 found.append(SeenAlert(
                     row, state_on(row.state, row.snoozed_until, today), attestation.body,
-                    attestation.envelope.jurisdiction, at.batch_id, index, at.position, at.commitment,
+                    attestation.envelope.jurisdiction, attestation.envelope.reported_at, at.batch_id, index,
+                    at.position, at.commitment,
                 ))  # fmt: skip
         return found
 

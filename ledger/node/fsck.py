@@ -27,6 +27,7 @@ from ledger.log.merkle import EMPTY_ROOT
 from ledger.log.right_edge import FullTile, RightEdge
 from ledger.log.tiles import full_tiles, split_hashes, tile_root
 from ledger.node.checkpointer import FILE_NAME
+from ledger.node.fsck_alerts import check_alerts
 from ledger.node.fsck_batches import BatchCheck, Opener
 from ledger.node.fsck_projections import ProjectionCheck
 from ledger.node.fsck_report import FAULTS_KEPT_MAX, FsckReport, Progress
@@ -74,6 +75,7 @@ async def fsck(
         await projections.check_keys(batches.histories, list(tenants.values()))
         await projections.check_loans()
         await projections.check_consents()
+        await check_alerts(report, opener, progress)
         for finding in await audit_catalogue(connection):
             report.add(f"catalogue_{finding.rule}", finding.where, finding.message)
         report.count("catalogue")

@@ -226,7 +226,7 @@ class Watcher:
 
     async def _publish(self, work: Round, after: Cursor | None) -> None:
         """One batch with the round's alerts; everything else of the round is its effect."""
-        node, batch, now = self._node, self._node.sources.new_id(), self._node.sources.now()
+        node, batch = self._node, self._node.sources.new_id()
         drafts = await self._drafts(work.raised)
         rows = [_new_alert(raised) for raised in work.raised]
 
@@ -234,12 +234,12 @@ class Watcher:
             if await read_epoch(connection) != self._epoch:
                 raise _moved()
             await self._write(connection, work, after)
-            if await insert_alerts(connection, DEPLOYMENT, batch, rows, now) != len(rows):
+            if await insert_alerts(connection, DEPLOYMENT, batch, rows) != len(rows):
                 raise _moved()
 
         if node.keeper.head.size < self._size:  # another process commits: begin from its head
             async with node.database.reading() as connection, node.keeper.turn:
-                await node.keeper.load(connection, now)
+                await node.keeper.load(connection, node.sources.now())
         await node.publisher.publish_own(
             DEPLOYMENT, node.authority.operator, drafts, tenants=work.tenants, effect=effect, batch_id=batch
         )

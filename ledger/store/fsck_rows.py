@@ -17,6 +17,7 @@ from ledger.store.attestation_rows import AttestationRow
 from ledger.store.consent_rows import ConsentRow
 from ledger.store.database import Connection
 from ledger.store.log_rows import LOG_ID, EntryRow
+from ledger.store.risk_rows import ALERT_COLUMNS, AlertRow
 
 _AUDITOR = "SELECT pg_has_role(current_user, 'tallystick_audit', 'USAGE')"
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -218,3 +219,34 @@ SELECT tenant, consent, version, subject, state, artefact, last_batch, changed_a
 async def consents_about(connection: Connection, subjects: Sequence[bytes]) -> list[ConsentRow]:
     """The consent projection's rows about these subjects."""
     return [ConsentRow(*row) for row in await connection.fetch(_CONSENTS, LOG_ID, list(subjects))]
+
+
+_ALERT_SUBJECTS = """
+SELECT subject FROM attestation WHERE log_id = $1 AND kind IN ('alert', 'alert_step') AND subject > $2
+ UNION SELECT subject FROM risk_alert WHERE log_id = $1 AND subject > $2 ORDER BY 1 LIMIT $3
+"""
+
+
+async def alert_subjects(connection: Connection, after: bytes, limit: int) -> list[bytes]:
+    """Subjects with an alert, in the log or in the projection; ``after`` is exclusive."""
+    return [row["subject"] for row in await connection.fetch(_ALERT_SUBJECTS, LOG_ID, after, limit)]
+
+
+_ALERT_EVENTS = f"""
+SELECT e.idx, {_COLUMNS} FROM attestation a JOIN entry e USING (log_id, tenant, batch_id)
+ WHERE a.log_id = $1 AND a.subject = ANY($2::bytea[]) AND a.kind IN ('alert', 'alert_step') ORDER BY e.idx, a.position
+"""
+
+
+async def alert_events(connection: Connection, subjects: Sequence[bytes]) -> list[tuple[int, AttestationRow]]:
+    """(entry index, attestation) of every alert about these subjects and every step with one, in log order."""
+    rows = await connection.fetch(_ALERT_EVENTS, LOG_ID, list(subjects))
+    return [(index, AttestationRow(*columns)) for index, *columns in rows]
+
+
+_ALERTS = f"SELECT {ALERT_COLUMNS} FROM risk_alert WHERE log_id = $1 AND subject = ANY($2::bytea[])"
+
+
+async def alerts_about(connection: Connection, subjects: Sequence[bytes]) -> list[AlertRow]:
+    """The alert projection's rows about these subjects."""
+    return [AlertRow(*row) for row in await connection.fetch(_ALERTS, LOG_ID, list(subjects))]

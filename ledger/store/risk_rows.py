@@ -51,7 +51,7 @@ class LinkRow(NamedTuple):
 
 
 class AlertRow(NamedTuple):
-    """One alert as its audience sees it now. Times are UTC milliseconds."""
+    """One alert as its audience sees it now; ``steps`` counts what was done with it."""
 
     tenant: str
     id: UUID
@@ -64,8 +64,6 @@ class AlertRow(NamedTuple):
     assignee: str | None
     snoozed_until: date | None
     outcome: str | None
-    raised_at: int
-    changed_at: int
     steps: int
 
 
@@ -242,13 +240,10 @@ async def commitments_at(
 
 # -- alerts -----------------------------------------------------------------------------------------------------
 
-_ALERT_COLUMNS = (
-    "tenant, id, subject, account, rule, episode, severity, state, assignee, snoozed_until, outcome, raised_at, "
-    "changed_at, steps"
-)
+ALERT_COLUMNS = "tenant, id, subject, account, rule, episode, severity, state, assignee, snoozed_until, outcome, steps"
 _INSERT_ALERTS = """
-INSERT INTO risk_alert (log_id, tenant, id, subject, account, rule, episode, severity, state, raised_at, changed_at)
-SELECT $1, u.tenant, a.id, u.subject, u.account, u.rule, u.episode, u.severity, 'open', $11, $11
+INSERT INTO risk_alert (log_id, tenant, id, subject, account, rule, episode, severity, state)
+SELECT $1, u.tenant, a.id, u.subject, u.account, u.rule, u.episode, u.severity, 'open'
   FROM unnest($4::text[], $5::bytea[], $6::bytea[], $7::text[], $8::int[], $9::smallint[], $10::int[])
     AS u(tenant, subject, account, rule, episode, severity, position)
  CROSS JOIN LATERAL (SELECT * FROM attestation x WHERE x.log_id = $1 AND x.tenant = $2 AND x.batch_id = $3
@@ -267,19 +262,15 @@ class NewAlert(NamedTuple):
     severity: int
 
 
-async def insert_alerts(
-    connection: Connection, author: TenantId, batch: UUID, alerts: Sequence[NewAlert], now: int
-) -> int:
+async def insert_alerts(connection: Connection, author: TenantId, batch: UUID, alerts: Sequence[NewAlert]) -> int:
     """Add the alerts that ``batch`` holds in this order; gives how many were added."""
     columns = [list(column) for column in zip(*alerts, strict=True)]
-    status: str = await connection.execute(
-        _INSERT_ALERTS, LOG_ID, author, batch, *columns, list(range(len(alerts))), now
-    )
+    status: str = await connection.execute(_INSERT_ALERTS, LOG_ID, author, batch, *columns, list(range(len(alerts))))
     return int(status.rpartition(" ")[2])
 
 
 _OF_TENANT = f"""
-SELECT {_ALERT_COLUMNS} FROM risk_alert
+SELECT {ALERT_COLUMNS} FROM risk_alert
  WHERE log_id = $1 AND tenant = $2 AND id < $3 AND severity >= $4
    AND ($5::text[] IS NULL OR
         CASE WHEN state = 'snoozed' AND snoozed_until <= $6 THEN 'open' ELSE state END = ANY($5))
@@ -299,7 +290,7 @@ async def alerts_of_tenant(
 
 
 _OF_SUBJECT = f"""
-SELECT {_ALERT_COLUMNS} FROM risk_alert WHERE log_id = $1 AND subject = $2 AND id < $3 ORDER BY id DESC LIMIT $4
+SELECT {ALERT_COLUMNS} FROM risk_alert WHERE log_id = $1 AND subject = $2 AND id < $3 ORDER BY id DESC LIMIT $4
 """
 
 
@@ -308,7 +299,7 @@ async def alerts_of_subject(connection: Connection, subject: Subject, *, before:
     return [AlertRow(*row) for row in await connection.fetch(_OF_SUBJECT, LOG_ID, subject, before, limit)]
 
 
-_ONE = f"SELECT {_ALERT_COLUMNS} FROM risk_alert WHERE log_id = $1 AND tenant = $2 AND id = $3"
+_ONE = f"SELECT {ALERT_COLUMNS} FROM risk_alert WHERE log_id = $1 AND tenant = $2 AND id = $3"
 
 
 async def read_alert(connection: Connection, tenant: TenantId, alert: UUID) -> AlertRow | None:
@@ -318,7 +309,7 @@ async def read_alert(connection: Connection, tenant: TenantId, alert: UUID) -> A
 
 
 _STEP = """
-UPDATE risk_alert SET state = $5, assignee = $6, snoozed_until = $7, outcome = $8, changed_at = $9, steps = $4 + 1
+UPDATE risk_alert SET state = $5, assignee = $6, snoozed_until = $7, outcome = $8, steps = $4 + 1
  WHERE log_id = $1 AND tenant = $2 AND id = $3 AND steps = $4
 """
 
@@ -327,7 +318,7 @@ async def step_alert(connection: Connection, before: AlertRow, after: AlertRow) 
     """Write an alert's new state; False when it moved meanwhile."""
     status: str = await connection.execute(
         _STEP, LOG_ID, before.tenant, before.id, before.steps, after.state, after.assignee, after.snoozed_until,
-        after.outcome, after.changed_at,
+        after.outcome,
     )  # fmt: skip
     return status == "UPDATE 1"
 

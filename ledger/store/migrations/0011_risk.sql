@@ -47,14 +47,14 @@ CREATE TABLE risk_alert (
     assignee       text,
     snoozed_until  date,
     outcome        text,
-    raised_at      bigint   NOT NULL,
-    changed_at     bigint   NOT NULL,
     steps          integer  NOT NULL DEFAULT 0,
     PRIMARY KEY (log_id, tenant, id)
 ) WITH (fillfactor = 70);
 COMMENT ON COLUMN risk_alert.tenant IS 'The audience: the lender that was warned.';
 COMMENT ON COLUMN risk_alert.id IS 'Id of the alert''s attestation, which is the deployment''s.';
 CREATE UNIQUE INDEX risk_alert_once ON risk_alert (log_id, tenant, rule, subject, coalesce(account, ''), episode);
+-- For fsck, which derives every row again.
+CREATE INDEX attestation_of_alerts ON attestation (log_id, subject, id) WHERE kind IN ('alert', 'alert_step');
 CREATE INDEX risk_alert_of_subject ON risk_alert (log_id, subject, id);
 
 ALTER TABLE risk_part ENABLE ROW LEVEL SECURITY;
@@ -87,7 +87,7 @@ CREATE POLICY risk_alert_audit ON risk_alert FOR SELECT TO tallystick_audit USIN
 
 GRANT SELECT, INSERT, DELETE ON risk_part, risk_link, risk_alert TO tallystick_app;
 GRANT UPDATE (wake, part) ON risk_part TO tallystick_app;
-GRANT UPDATE (state, assignee, snoozed_until, outcome, changed_at, steps) ON risk_alert TO tallystick_app;
+GRANT UPDATE (state, assignee, snoozed_until, outcome, steps) ON risk_alert TO tallystick_app;
 GRANT SELECT, INSERT ON risk_cursor TO tallystick_app;
 GRANT UPDATE (idx, position) ON risk_cursor TO tallystick_app;
 GRANT SELECT ON risk_part, risk_link, risk_alert, risk_cursor TO tallystick_audit;

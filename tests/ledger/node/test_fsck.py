@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from ledger.attestation.credit_kinds import StatusSnapshot
+from ledger.attestation.credit_kinds import Delinquency, Overdue, StatusSnapshot
 from ledger.errors import InvalidInput, NotFound
+from ledger.node.alert_desk import AlertDesk, Step
 from ledger.node.checkpointer import FILE_NAME
 from ledger.node.fsck import fsck
 from ledger.node.fsck_report import FAULTS_KEPT_MAX, FsckReport
 from ledger.node.node import Node
+from ledger.node.watcher import Watcher, shipped_rules
+from ledger.store.attestation_rows import LAST_ID
 from ledger.store.embedded import EmbeddedPostgres
 from ledger.types import Subject
 from tests.support.checks import artefact_for, asking, change, codes, enrol_app, ensure_sound, grant, report_of
@@ -37,6 +41,13 @@ UNSAID = {
     "idempotency.request_hash": "a memory of requests", "idempotency.author": "a memory of requests",
     "idempotency.batch_id": "a memory of requests", "idempotency.answer": "a memory of requests",
     "idempotency.created_at": "a memory of requests",
+    "risk_alert.log_id": "log", "risk_part.log_id": "log", "risk_link.log_id": "log", "risk_cursor.log_id": "log",
+    "risk_part.tenant": "counts, nobody's claim", "risk_part.subject": "counts, nobody's claim",
+    "risk_part.wake": "counts, nobody's claim", "risk_part.part": "counts, nobody's claim",
+    "risk_link.tenant": "counts, nobody's claim", "risk_link.kind": "counts, nobody's claim",
+    "risk_link.target": "counts, nobody's claim", "risk_link.subject": "counts, nobody's claim",
+    "risk_link.account": "counts, nobody's claim", "risk_cursor.idx": "counts, nobody's claim",
+    "risk_cursor.position": "counts, nobody's claim",
     "checkpoint.signed_at": "no signed note states its time",
     "migration.number": "not of the ledger", "migration.name": "not of the ledger",
     "migration.checksum": "not of the ledger", "migration.applied_at": "not of the ledger",
@@ -52,6 +63,7 @@ FLIPS = {
     "bigint": ("{0} # 1", "{0} # 1099511627776"),
     "integer": ("{0} # 1", "{0} # 65536"),
     "smallint": ("{0} # 1", "{0} # 2048"),
+    "date": ("{0} + 1", "{0} + 365"),
     "uuid": (
         "set_byte(uuid_send({0}), 2, get_byte(uuid_send({0}), 2) # 8)",
         "set_byte(uuid_send({0}), 15, get_byte(uuid_send({0}), 15) # 1)",
@@ -78,6 +90,7 @@ async def furnished(
         snapshot = StatusSnapshot(balance=4_000, currency="KES", status="current")
         for events in ([acacia.repayment(loan)], [acacia.attest("status_snapshot", snapshot, **where)]):
             await node.publisher.publish(acacia.name, *acacia.batch(events))
+        await warn(node, acacia, where)
         artefact = artefact_for(subject)
         await grant(node, artefact)
         await node.reader.credit_view(app, artefact.consent)
@@ -91,6 +104,24 @@ async def furnished(
         await asyncio.gather(*(node.publisher.publish(acacia.name, *batch) for batch in fill))
         await node.checkpointer.publish()
         yield node, acacia, subject
+
+
+async def warn(node: Node, lender: Lender, where: dict[str, Any]) -> None:
+    """Three alerts about a loan, each with another end: assigned, snoozed, closed."""
+    overdue = Overdue(principal=9)
+    for before, after in ((0, 31), (31, 61)):
+        late = Delinquency(currency="KES", dpd_from=before, dpd_to=after, overdue=overdue, since=date(2026, 1, 1))
+        told = lender.attest("delinquency", late, **where, effective_date=date.today())  # noqa: DTZ011
+        await node.publisher.publish(lender.name, *lender.batch([told]))
+    await Watcher(node, shipped_rules()).catch_up()
+    desk = AlertDesk(node)
+    seen = await desk.of_lender(lender.name, before=LAST_ID, limit=9)
+    steps = [
+        Step(step="assigned", by="asha", assignee="asha"), Step(step="snoozed", by="asha", snoozed_until=date(2999, 1, 1)),
+        Step(step="closed", by="asha", outcome="contacted"),
+    ]  # fmt: skip
+    for alert, step in zip(seen, steps, strict=True):
+        await desk.step(lender.name, alert.row.id, step, asking(lender.name))
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +224,7 @@ MISSING = {
     "a tile": ("DELETE FROM tile", {"tile_missing"}),
     "a loan": ("DELETE FROM loan WHERE subject IN (SELECT subject FROM consent)", {"loan_missing"}),
     "a consent": ("DELETE FROM consent", {"consent_differs"}),
+    "an alert": ("DELETE FROM risk_alert WHERE state = 'closed'", {"alert_differs"}),
     "a salt": ("DELETE FROM subject_salt WHERE subject IN (SELECT subject FROM attestation a JOIN entry e "
                "USING (tenant, batch_id) WHERE e.idx > 200)", {"salt_missing"}),
     "a key": ("DELETE FROM signing_key WHERE tenant = 'acacia'", {"key_differs"}),
@@ -212,6 +244,9 @@ ADDED = {
     "a consent": (
         "INSERT INTO consent SELECT log_id, tenant, gen_random_uuid(), version, subject, state, artefact, last_batch, "
         "changed_at, reads, last_read FROM consent", {"consent_differs"}),
+    "an alert": (
+        "INSERT INTO risk_alert SELECT log_id, tenant, gen_random_uuid(), subject, account, rule, 2, severity, state "
+        "FROM risk_alert LIMIT 1", {"alert_differs"}),
     "a key": (
         "INSERT INTO signing_key SELECT log_id, 'fintech', kid, alg, public_key, not_before, not_after, "
         "compromised_from FROM signing_key WHERE tenant = 'acacia'", {"key_differs"}),

@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, Literal, Protocol, get_args
+from typing import Final, Generic, Literal, Protocol, TypeVar, get_args
 
 from ledger.attestation.fields import AllocationSlot
 from ledger.errors import InvalidInput
@@ -116,8 +116,7 @@ class Payable(Protocol):
         ...
 
 
-Pay = Callable[[Payable, int, int], None]
-"""Takes a row, a component and minor units: the one effect of an allocation."""
+R = TypeVar("R", bound=Payable)
 
 
 def age_of(due: date, on: date) -> Age:
@@ -126,15 +125,17 @@ def age_of(due: date, on: date) -> Age:
 
 
 @dataclass
-class Spending:
-    """One payment while it is being spent: rows in order of their due dates, the day, the rules, what is left."""
+class Spending(Generic[R]):
+    """One payment while it is being spent: rows in order of their due dates, the day, the rules, what is left. ``pay``
+    takes a row, a component and minor units: the one effect of an allocation."""
 
-    rows: Sequence[Payable]
+    rows: Sequence[R]
     on: date
     rules: Rules
     how: Allocation
-    pay: Pay
+    pay: Callable[[R, int, int], None]
     left: int
+    ages: dict[Age, list[R]] | None = None
 
     def spend(self) -> int:
         """Give the money to rows by the rules; returns minor units that no row could take."""
@@ -146,7 +147,7 @@ class Spending:
                 self._age_by_rows(age, components)
         return self.left
 
-    def _take(self, row: Payable, component: int, at_most: int) -> int:
+    def _take(self, row: R, component: int, at_most: int) -> int:
         """Pay a row's component as far as it goes."""
         part = min(at_most, row.unmet(component), self.left)
         if part > 0:
@@ -154,12 +155,21 @@ class Spending:
             self.left -= part
         return max(part, 0)
 
-    def _rows(self, age: Age, wanted: Callable[[Payable], object]) -> list[Payable]:
+    def _rows(self, age: Age, wanted: Callable[[R], object]) -> list[R]:
         """The rows that a slot of this age may pay now: all in ``re_amortise``, else one."""
-        found = [row for row in self.rows if age_of(row.due, self.on) == age and wanted(row)]
+        found = (row for row in self._of_age(age) if wanted(row))
         if age != "advance" or self.how.excess == "next":
-            return found[:1]
-        return found[-1:] if self.how.excess == "last" else found
+            return [row for row in (next(found, None),) if row is not None]
+        return list(found)[-1:] if self.how.excess == "last" else list(found)
+
+    def _of_age(self, age: Age) -> Sequence[R]:
+        """The rows of an age that were open when the money came, sorted out once."""
+        if self.ages is None:
+            self.ages = {"past_due": [], "due": [], "advance": []}
+            for row in self.rows:
+                if row.open():
+                    self.ages[age_of(row.due, self.on)].append(row)
+        return self.ages[age]
 
     def _age_by_rows(self, age: Age, components: list[int]) -> None:
         """Horizontal: row after row of one age, each in the order of its components."""
@@ -176,7 +186,7 @@ class Spending:
         while self.left and taken:
             taken = self._round(self._rows(age, lambda row: row.unmet(component)), component)
 
-    def _round(self, rows: Sequence[Payable], component: int) -> int:
+    def _round(self, rows: Sequence[R], component: int) -> int:
         """Equal parts of what is left to each row, as far as each can take it."""
         if not rows:
             return 0

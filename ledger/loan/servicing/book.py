@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from ledger.loan.servicing.allocation import Age, Payable, Rules, Spending, age_of
+from ledger.loan.servicing.allocation import Age, Rules, Spending, age_of
 from ledger.loan.servicing.amounts import COMPONENTS, Amounts
 from ledger.loan.servicing.movements import Row, RowKind
 
@@ -195,16 +195,14 @@ class Book:
     def spend(self, ref: bytes, on: date, amount: int, kind: str, into: list[int]) -> int:
         """Give money to rows by the rules, then to principal that no row plans; returns what is left."""
 
-        def pay(row: Payable, component: int, part: int) -> None:
+        def pay(row: OpenRow, component: int, part: int) -> None:
             self.pay(row, ref, on, component, part, into)
 
         left = Spending(self.rows, on, self.rules, self.rules.for_payment(kind), pay, amount).spend()
         return self._meet_unplanned(left, into) if left else 0
 
-    def pay(self, row: Payable, ref: bytes, on: date, component: int, amount: int, into: list[int]) -> None:
+    def pay(self, row: OpenRow, ref: bytes, on: date, component: int, amount: int, into: list[int]) -> None:
         """Meet a part of one row."""
-        if not isinstance(row, OpenRow):
-            raise TypeError("only rows of the book are paid")
         row.pay(ref, on, component, amount)
         into[component] += amount
         if component == PRINCIPAL:

@@ -18,12 +18,13 @@ from api.graphql.http_view import make_schema
 from api.graphql.loans import LoanQuery
 from api.graphql.log import LogQuery
 from api.graphql.operator import OperatorMutation
+from api.graphql.portfolio import PortfolioQuery
 from api.graphql.tenants import TenantQuery
 from api.graphql.views import ViewQuery
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(LogQuery, TenantQuery, LoanQuery, BorrowerQuery, ConsentQuery, ViewQuery, AlertQuery):
+class Query(LogQuery, TenantQuery, LoanQuery, BorrowerQuery, ConsentQuery, ViewQuery, AlertQuery, PortfolioQuery):
     """Everything that can be read."""
 
 

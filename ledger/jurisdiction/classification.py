@@ -90,11 +90,11 @@ def classify(pack: Pack, standing: Standing) -> Classification:
 
 def code_in(pack: Pack, scheme: str, standing: Standing) -> Code | Undecided | None:
     """The code of one list of the pack; None where the list is not about such a loan. Raises InvalidInput
-    ``fact_unknown``, NotFound ``scheme_unknown``.
+    ``fact_unknown``, NotFound ``pack_list_unknown``.
     """
     found = pack.document.classification.get(scheme)
     if found is None:
-        raise NotFound("scheme_unknown", "the pack has no such list", path="$.scheme",
+        raise NotFound("pack_list_unknown", "the pack has no such list", path="$.scheme",
                        expected=", ".join(pack.document.classification), found=scheme)  # fmt: skip
     if not _applies(found, standing):
         return None

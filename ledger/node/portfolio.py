@@ -132,10 +132,10 @@ class Portfolio:
         self, tenant: TenantId, pack: Pack, scheme: str | None = None, *, as_of: date, lender: LenderKind = "bank",
         retail: bool = True,
     ) -> list[ClassBalance]:  # fmt: skip
-        """Running loans by the classes of one list; absent: the pack's first. Raises NotFound ``scheme_unknown``."""
+        """Running loans by the classes of one list; absent: the pack's first. Raises NotFound ``pack_list_unknown``."""
         name = scheme or next(iter(pack.document.classification))
         if name not in pack.document.classification:
-            raise NotFound("scheme_unknown", "the pack has no such list", path="$.scheme", found=name)
+            raise NotFound("pack_list_unknown", "the pack has no such list", path="$.scheme", found=name)
         edges = [band.from_days for band in pack.document.classification[name].bands]
         async with self._book(tenant, [as_of]) as connection:
             groups = await queries.class_groups(connection, tenant, as_of, edges, _floor(pack, retail))

@@ -336,7 +336,7 @@ def test_shares_are_rounded_half_to_even_and_of_nothing_there_is_none() -> None:
 async def test_what_cannot_be_asked_is_refused(node: Node, acacia: Lender) -> None:
     with pytest.raises(NotFound) as unknown:
         await node.portfolio.by_class(acacia.name, packs()["KE"], "cn_general", as_of=END)
-    assert unknown.value.code == "scheme_unknown"
+    assert unknown.value.code == "pack_list_unknown"
     with pytest.raises(InvalidInput) as reversed_days:
         await node.portfolio.roll_rates(acacia.name, start=END, end=END)
     assert reversed_days.value.code == "days_reversed"

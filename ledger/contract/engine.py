@@ -87,6 +87,10 @@ class Inputs:
     borrower: BorrowerInputs = NOBODY
 
 
+BLIND: Final = Inputs(LoanInputs())
+"""Inputs for events that no rule looks at."""
+
+
 @dataclass(frozen=True)
 class Execution:
     """What an event did in one contract, and what the contract remembers from then on."""
@@ -100,6 +104,16 @@ def effect_id(contract: bytes, rule: str, commitment: bytes, n: int) -> bytes:
     return sha256(contract + rule.encode() + commitment + n.to_bytes(8, "big")).digest()
 
 
+def reads_on_time(contract: CompiledContract) -> bool:
+    """Whether a contract looks at ``contract.on_time``; where none of its rules does, it is not counted."""
+    return "contract.on_time" in contract.names
+
+
+def listens(contract: CompiledContract, event: Event) -> bool:
+    """Whether any rule looks at an event: where not, ``execute`` needs no inputs (``BLIND`` will do)."""
+    return event.answer is not None or any(one.trigger in contract.by_trigger for one in event.happened)
+
+
 def execute(contract: CompiledContract, memory: Memory, event: Event, inputs: Inputs) -> Execution:
     """All that ``event`` does in ``contract``. Raises nothing that depends on the event or the inputs."""
     if (event.cause.index, event.cause.position) <= memory.handled:
@@ -107,13 +121,18 @@ def execute(contract: CompiledContract, memory: Memory, event: Event, inputs: In
     today = event.today or event.day
     if memory.state != ContractState.IN_FORCE or today >= contract.document.expires.toordinal():
         return Execution((), memory)
-    running = _Run(contract, after_event(memory, event.happened), event, inputs, today)
+    before = memory
+    if reads_on_time(contract):
+        memory = after_event(memory, event.happened)
+    handled = (event.cause.index, event.cause.position)
+    if not listens(contract, event):
+        return Execution((), before if memory is before else msgspec.structs.replace(memory, handled=handled))
+    running = _Run(contract, memory, event, inputs, today)
     if event.answer is not None:
         running.answer(event.answer)
     running.drain()
-    if not running.effects and running.memory is memory:
-        return Execution((), memory)
-    handled = (event.cause.index, event.cause.position)
+    if not running.effects and running.memory is before:
+        return Execution((), before)
     return Execution(tuple(running.effects), msgspec.structs.replace(running.memory, handled=handled))
 
 

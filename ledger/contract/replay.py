@@ -35,7 +35,7 @@ from ledger.attestation.contract_kinds import Contract as ContractStep
 from ledger.attestation.envelope import Attestation, encode_body
 from ledger.contract.check import compile_contract
 from ledger.contract.document import read_document
-from ledger.contract.engine import Inputs, execute
+from ledger.contract.engine import BLIND, Event, Inputs, execute, listens
 from ledger.contract.inputs import NOBODY, BorrowerInputs, LoanInputs, loan_inputs
 from ledger.contract.memory import ContractState, Memory, after_step
 from ledger.contract.program import CompiledContract
@@ -251,13 +251,16 @@ class Replayer:
         cause = Cause(batch=entry.batch, commitment=entry.attestation.commitment, index=entry.index,
                       position=entry.position)  # fmt: skip
         event = event_of(contract, entry.attestation, cause, before=before, after=after, today=self._today)
-        day = day_of(event)
-        loan = LoanInputs() if after is None else loan_inputs(after, day)
-        done = execute(contract, memory, event, Inputs(loan, self._borrowers.inputs(contract, day)))
+        seen = self._inputs(contract, event, after) if listens(contract, event) else BLIND
+        done = execute(contract, memory, event, seen)
         running.memory = done.memory
         self._tally.executions += 1
         if self._compared(entry.index):
             self._expect(done.effects)
+
+    def _inputs(self, contract: CompiledContract, event: Event, loan: LoanState | None) -> Inputs:
+        day = day_of(event)
+        return Inputs(LoanInputs() if loan is None else loan_inputs(loan, day), self._borrowers.inputs(contract, day))
 
     def _expect(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:

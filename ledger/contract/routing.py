@@ -4,9 +4,9 @@
         event = event_of(contract, attestation, cause, before=before, after=after, today=today)
 
 Rules
-- A contract hears what its lender says of its account, what the lender or the deployment says of its borrower, the steps
-  of the contract itself, and every tick. Never what another lender says: that reaches it as counts (``borrower.*``) and
-  as warnings addressed to its lender.
+- A contract hears what its lender says of its account, what the lender or the deployment says of its borrower, the
+  answers to its proposals, and the ticks where it waits for a day. Never what another lender says: that reaches it as
+  counts (``borrower.*``) and as warnings addressed to its lender.
 - It does not hear effects, its own or others': what its effects trigger was executed with them, in one go.
 - A rule sees the loan as it is just after the attestation, and on the attestation's day; ``event.*`` tells what was
   before.
@@ -21,10 +21,13 @@ from ledger.attestation.contract_kinds import Contract as ContractStep
 from ledger.attestation.envelope import Attestation, Envelope
 from ledger.attestation.risk_kinds import Alert
 from ledger.contract.document import Document
-from ledger.contract.engine import Answer, Event
+from ledger.contract.engine import Answer, Event, reads_on_time
 from ledger.contract.occurrences import TRIGGERING_KINDS, occurrences, tick_occurrences
 from ledger.contract.program import CompiledContract
 from ledger.loan.state import LoanState
+
+TICK_TRIGGERS = frozenset({"disaster.declared", "repayment.missed", "tick.day"})
+"""Triggers that a tick may be."""
 
 ANSWERS = ("accepted", "declined")
 """Steps of a contract that are events of its engine."""
@@ -34,7 +37,7 @@ def hears(contract: CompiledContract, attestation: Attestation, deployment: str)
     """Whether a contract is to be executed for an attestation. Says nothing of whether it is in force."""
     envelope, body, document = attestation.envelope, attestation.body, contract.document
     if envelope.kind == "tick":
-        return True
+        return hears_ticks(contract)
     if envelope.kind == "contract":
         return isinstance(body, ContractStep) and body.step in ANSWERS and body.contract == contract.hash
     if envelope.kind not in TRIGGERING_KINDS or envelope.tenant not in (document.parties.lender, deployment):
@@ -42,6 +45,11 @@ def hears(contract: CompiledContract, attestation: Attestation, deployment: str)
     if isinstance(body, Alert) and body.audience != document.parties.lender:
         return False
     return _concerns(document, envelope)
+
+
+def hears_ticks(contract: CompiledContract) -> bool:
+    """Whether the days' ticks mean anything to a contract: most rules do not wait for a day."""
+    return reads_on_time(contract) or not TICK_TRIGGERS.isdisjoint(contract.by_trigger)
 
 
 def _concerns(document: Document, envelope: Envelope) -> bool:

@@ -24,8 +24,8 @@ from ledger.contract.replay import LogAttestation, Nobody, Replayed, Replayer
 
 DEPLOYMENT = "tally"
 FIRST_DAY = date(2026, 1, 1)
-CHUNK = 100_000
-INSTALMENT = 110_000
+CHUNK = 50_000
+INSTALMENT = 60_000
 
 
 def uuid7(number: int) -> UUID:
@@ -71,18 +71,19 @@ def replay(entries: Iterable[LogAttestation], **options: Any) -> Replayed:
     return replayer.report()
 
 
-def busy_log(events: int, seed: int) -> list[LogAttestation]:
+def busy_log(events: int, seed: int) -> LogBuilder:
     """At least this many attestations: loans under the eight shipped contracts, paid well and badly, day by day."""
     builder, rng = LogBuilder(), random.Random(seed)
-    for number in range(max(events // 500, 8)):
+    loans = max(events // 50, 8)
+    for number in range(loans):
         _open(builder, number, load(names()[number % 8]).document)
     day = FIRST_DAY
     while len(builder.entries) < events:
         day += timedelta(1)
         builder.say("tick", _tick(day, rng), day, DEPLOYMENT)
-        for number in range(max(events // 500, 8)):
+        for number in range(loans):
             _live(builder, rng, number, day)
-    return builder.entries
+    return builder
 
 
 def _tick(day: date, rng: random.Random) -> contracting.Tick:
@@ -106,13 +107,13 @@ def _open(builder: LogBuilder, number: int, template: Document) -> None:
     agreed = agree(template, parties=Parties(borrower=subject, guarantor=guarantor, lender="acacia"),
                    account=account_of(number), currency="KES", expires=date(2031, 1, 1))  # fmt: skip
     rows = tuple(
-        credit.ScheduleRow(due=FIRST_DAY + timedelta(30 * n + number % 28), interest=10_000, n=n, principal=CHUNK)
-        for n in range(1, 13)
+        credit.ScheduleRow(due=FIRST_DAY + timedelta(15 * n + number % 14), interest=10_000, n=n, principal=CHUNK)
+        for n in range(1, 25)
     )
     for kind, body in (
         ("agreement", credit.Agreement(collateral=True, currency="KES", portfolio_type="instalment",
-                                       principal=12 * CHUNK, rate_ppm=180_000)),
-        ("disbursement", credit.Disbursement(amount=12 * CHUNK, currency="KES", tranche=1)),
+                                       principal=24 * CHUNK, rate_ppm=180_000)),
+        ("disbursement", credit.Disbursement(amount=24 * CHUNK, currency="KES", tranche=1)),
         ("schedule", credit.Schedule(cause="initial", currency="KES", rows=rows, version=1)),
     ):  # fmt: skip
         builder.say(kind, body, FIRST_DAY, "acacia", **about(number))
@@ -131,12 +132,12 @@ def steps_of(agreed: Document) -> Iterator[contracting.Contract]:
 def _live(builder: LogBuilder, rng: random.Random, number: int, day: date) -> None:
     """What happens to one loan on one day: most days nothing."""
     chance = rng.random()
-    if chance < 0.030:
-        amount = INSTALMENT if chance < 0.025 else rng.randrange(1, INSTALMENT)
-        value_date = day - timedelta(rng.randrange(1, 10) if chance < 0.002 else 0)
+    if chance < 0.120:
+        amount = INSTALMENT // 2 if chance < 0.110 else rng.randrange(1, INSTALMENT)
+        value_date = day - timedelta(rng.randrange(1, 10) if chance < 0.004 else 0)
         builder.say("repayment", credit.Repayment(amount=amount, channel="mobile", currency="KES"), value_date,
                     "acacia", **about(number))  # fmt: skip
-    elif chance < 0.031:
+    elif chance < 0.122:
         builder.say("dispute", sharing.Dispute(claim="not-mine", state="opened"), day, "acacia", **about(number))
 
 

@@ -335,7 +335,7 @@ def test_only_names_that_are_read_are_bound_and_all_of_them() -> None:
 
 
 def test_instalments_on_time_are_counted_in_a_row() -> None:
-    agreed, memory, counts = contract(rule(**{"if": "false"})), IN_FORCE, []
+    agreed, memory, counts = contract(rule(**{"if": "contract.on_time > 99"})), IN_FORCE, []
     paid = [(1, 0), (2, 0), (0, 0), (1, 3), (1, 0)]
     for index, (cleared, dpd) in enumerate(paid):
         happened = occurrence("repayment.received", DAY, amount=1, cleared=cleared, code="x", dpd=dpd, instalment=1)
@@ -344,6 +344,11 @@ def test_instalments_on_time_are_counted_in_a_row() -> None:
     assert counts == [1, 3, 3, 0, 1]
     missed = occurrence("repayment.missed", DAY, amount=1, instalment=2)
     assert execute(agreed, memory, event(9, missed), inputs()).memory.on_time == 0
+
+
+def test_instalments_on_time_are_not_counted_for_a_contract_that_does_not_look() -> None:
+    happened = occurrence("repayment.received", DAY, amount=1, cleared=1, code="x", dpd=0, instalment=1)
+    assert execute(contract(), IN_FORCE, event(1, happened), inputs()).memory is IN_FORCE
 
 
 def test_the_parts_of_an_effects_id_cannot_be_shifted() -> None:

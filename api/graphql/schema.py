@@ -17,6 +17,7 @@ from api.graphql.events import EventMutation
 from api.graphql.http_view import make_schema
 from api.graphql.loans import LoanQuery
 from api.graphql.log import LogQuery
+from api.graphql.market_rules import MarketRuleQuery
 from api.graphql.operator import OperatorMutation
 from api.graphql.portfolio import PortfolioQuery
 from api.graphql.tenants import TenantQuery
@@ -24,7 +25,7 @@ from api.graphql.views import ViewQuery
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(LogQuery, TenantQuery, LoanQuery, BorrowerQuery, ConsentQuery, ViewQuery, AlertQuery, PortfolioQuery):
+class Query(LogQuery, TenantQuery, LoanQuery, BorrowerQuery, ConsentQuery, ViewQuery, AlertQuery, PortfolioQuery, MarketRuleQuery):
     """Everything that can be read."""
 
 

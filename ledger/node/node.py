@@ -21,6 +21,7 @@ from ledger.node.consents import Consents
 from ledger.node.head_keeper import HeadKeeper
 from ledger.node.keyring import Keyring
 from ledger.node.log_reader import LogReader
+from ledger.node.market_rules import MarketRules
 from ledger.node.participants import DEPLOYMENT
 from ledger.node.portfolio import Portfolio
 from ledger.node.publisher import Publisher
@@ -50,6 +51,7 @@ class Node:
     sealer: Sealer
     keyring: Keyring
     portfolio: Portfolio
+    market_rules: MarketRules
 
     @classmethod
     async def open(
@@ -70,13 +72,14 @@ class Node:
             log, operator = LogReader(database, origin, signer), keyring.operator_key()
             sealer = Sealer(database, keyring.master, clock)
             publisher = Publisher(database, keeper, log, sealer, clock, origin)
+            reader = Reader(database, publisher, log, sealer, operator, clock, origin)
             node = cls(
-                origin, database, keeper, log, publisher,
-                Reader(database, publisher, log, sealer, operator, clock, origin),
+                origin, database, keeper, log, publisher, reader,
                 Consents(database, publisher, operator, clock),
                 Authority(database, publisher, keyring, clock, country),
                 Checkpointer(database, log, signer.verifier, clock, home),
                 KeyedPseudonyms(keyring.pseudonym), clock, sealer, keyring, Portfolio(database, sealer),
+                MarketRules(database, publisher, reader, operator, clock),
             )  # fmt: skip
             await publisher.start()
             await node.checkpointer.compare()

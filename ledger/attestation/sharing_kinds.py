@@ -184,10 +184,13 @@ class Notice(Body, frozen=True, kw_only=True):
 
 
 class Score(Body, frozen=True, kw_only=True):
-    """A number from a model, with its reasons and the root of what it was computed from."""
+    """A number from a model, with its reasons and the root of what it was computed from. ``modelHash`` is the SHA-256 of
+    the model's document and ``asOf`` the number of log entries that were known, where the ledger computed it."""
 
+    as_of: Annotated[int, Meta(ge=0, le=2**53 - 1)] | None = None
     input_root: Hash
     model: Name
+    model_hash: Hash | None = None
     model_version: Name
     reasons: Reasons = ()
     scale_max: SignedMoney

@@ -24,32 +24,45 @@ Report = namedtuple("Report", "code format steps")  # the exit code, the format 
 STEPS = ["format", "checkpoint", "batches", "attestations", "nothing left over", "keys", "signatures", "reading"]
 TERMS = ["collateral", "frequency", "instalments", "limit", "portfolioType", "principal", "ratePpm"]
 FIXED = {*TERMS, "account", "asOf", "currency", "lender", "opened", "product"}  # what a hidden event does not move
-BOOKS, PARTS, NEVER = ["balance", "pastDue", "scheduled", "status"], ["fee", "interest", "principal"], 1 << 63
-SHOWN = {*FIXED, *BOOKS, "closed", "delinquentDays", "dpd", "flags", "history", "historyFrom", "lastPaid", "since", "stage"}
+BOOKS, PARTS, NEVER = ["balance", "scheduled", "status"], ["fee", "interest", "principal"], 1 << 63
+PAST = {"charge", "correction", "deletion", "delinquency", "restructure", "reversal", "waiver"}  # what may change the past
+MONEY = {"balance", "closed", "delinquentDays", "dpd", "flags", "lastPaid", "pastDue", "since", "stage"}  # payments move it
+SHOWN = {*FIXED, *BOOKS, *MONEY, "history", "historyFrom"}
 FLAGS = ["charged_off", "closed", "defaulted", "disputed", "forborne", "paused"]
 CODES = {"charged_off": "L", "closed": "E", "collection": "G", "foreclosed": "H", "repossessed": "K", "surrendered": "J"}
-MOVES = {"charge": (1, 1, 0), "repayment": (-1, 0, 1), "reversal": (1, 0, -1), "waiver": (-1, -1, 0)}
+ANEW = ("correction", "restructure")
+LINES, ODD = {"line_of_credit", "open", "revolving"}, {"allocationOrder", "businessDayConvention", "excessRule"}
 STAGES = {after: stage for stage, events in {"sold": "transfer transferred",  # after [a stage and] an event
-    "active": "charge disbursement reversal approved+status_snapshot", "applied": "application", "declined": "declined",
+    "active": "disbursement approved+status_snapshot paid", "applied": "application", "declined": "declined",
     "approved": "approved new+agreement applied+agreement", "cancelled": "approved+withdrawn",
     "withdrawn": "applied+withdrawn", "recovered": "written_off+recovery"}.items() for after in events.split()}
-FOLD: dict[str, Any] = {  # kind: (loan, body, day) -> what changes, but for stage, balance, currency and product
+SAME: Any = lambda *_: {}  # noqa: E731
+PAID = {"balance": 0, "met": 0, "pastDue": 0, "plan": [], "since": None}
+FOLD: dict[str, Any] = {  # kind: (loan, body, day) -> what changes, but for stage, currency and product
     "agreement": lambda s, b, d: dict.fromkeys(TERMS) | {"collateral": False, "graceDays": 0, "opened": d} | b,
     "charge_off": lambda s, b, d: {"charged_off": s.charged_off or d}, "transfer": lambda s, b, d: {"closed": d},
-    "closure": lambda s, b, d: {"closed": d}, "disbursement": lambda s, b, d: {"balance": (s.balance or 0) + b["amount"]},
-    "cure": lambda *_: {"defaulted": None}, "restructure": lambda s, b, d: {"forborne": s.forborne or b.get("forborne")},
-    "default": lambda s, b, d: {"defaulted": d}, "dispute": lambda s, b, d: {"disputed": b["state"] == "opened"},
-    "delinquency": lambda s, b, d: {"pastDue": sum(b["overdue"].values()), "since": b["dpdTo"] and iso(b["since"])},
+    "closure": lambda s, b, d: {"closed": d} | (PAID | {"cleared": d} if b["cause"] == "paid" else {}),
+    "cure": lambda s, b, d: {"defaulted": s.defaulted and iso(b["probationEnd"])},
+    "default": lambda *_: {"defaulted": date.max}, "dispute": lambda s, b, d: {"disputed": b["state"] == "opened"},
+    "disbursement": lambda s, b, d: {"balance": (s.balance or 0) + s.take},
     "pause": lambda s, b, d: {"pauses": [*s.pauses, (iso(b["start"]), iso(b["until"]))]},
-    "repayment": lambda s, b, d: {"lastPaid": max(s.lastPaid or d, d), "since": None if s.pastDue == 0 else s.since},
+    "repayment": lambda s, b, d: {"lastPaid": max(s.lastPaid or d, d), "met": s.met + max(s.take - (s.pastDue or 0), 0),
+        "balance": None if s.balance is None else s.balance - s.take, "pastDue": s.pastDue and max(s.pastDue - s.take, 0),
+        "since": s.since if s.pastDue is None or s.pastDue > s.take else None},
+    "restructure": lambda s, b, d: {"forborne": s.forborne or b.get("forborne")},
     "resume": lambda s, b, d: {"pauses": [(start, min(until, d)) for start, until in s.pauses if start <= d]},
-    "schedule": lambda s, b, d: {"plan": [(iso(row["due"]), sum(row.get(part, 0) for part in PARTS)) for row in b["rows"]]},
-    "status_snapshot": lambda s, b, d: {} if "status" not in b or d < (s.told or d) else {name: b[name] for name in BOOKS
-        if name in b} | {"told": d, "since": d - timedelta(b["dpd"]) if b.get("dpd") else None}}
+    "schedule": lambda s, b, d: {"plan": [(iso(row["due"]), sum(row.get(part, 0) for part in PARTS)) for row in b["rows"]],
+        "balance": max(s.balance or 0, total(b, "principal")) + total(b, "fee") + total(b, "interest"), "planned": True},
+    "status_snapshot": lambda s, b, d: {name: b[name] for name in BOOKS if name in b} | {"told": d} | ({
+        "since": d - timedelta(b["dpd"]) if b.get("dpd") else None,
+        "pastDue": b.get("pastDue", s.pastDue if b.get("dpd") else s.pastDue and 0)}
+        if {"dpd", "pastDue"} & {*b} or b["status"] == "current" else {}) if "status" in b else {}}
+def total(plan: Any, part: str) -> int:
+    return sum(row.get(part, 0) for row in plan["rows"])
 def need(holds: Any, otherwise: str) -> Any:
-    if not holds:
-        raise ValueError(otherwise)
-    return True
+    if holds:
+        return True
+    raise ValueError(otherwise)
 def attempt(check: abc.Callable[..., Any], *given: Any) -> Any:  # its answer, or a cross: nothing raises further than here
     try:
         return check(*given)
@@ -111,53 +124,64 @@ def read_proof(data: bytes) -> list[Any]:  # a C2SP tlog-proof in the order of a
     form, extra, place, *path = head.split("\n")
     need(extra[:6] == "extra " and place == f"index {int(place[6:])}", "a proof without statement or index")
     return [note, form, int(place[6:]), note.partition("\n")[0], path, unbase64(extra[6:]).decode()]
-
-def figures(events: list[Any], as_of: date) -> dict[str, Any]:  # what these say of a loan, in log order; unsaid is absent
-    blank = dict.fromkeys([*SHOWN, *FLAGS, "told", "owed"]) | dict.fromkeys(["charges", "graceDays", "paid"], 0)
-    loan, months = SimpleNamespace(**blank | {"pauses": [], "plan": [], "stage": "new"}), dict[int, str]()
-    for kind, body, day in ((event["kind"], event["body"], iso(event["effectiveDate"])) for event in events):
-        event = body["cause"] if kind == "closure" else body.get("outcome", kind)
-        balance, charges, paid = (sign * body["amount"] for sign in MOVES[kind]) if kind in MOVES else (0, 0, 0)
-        loan.stage = STAGES.get(f"{loan.stage}+{event}", STAGES.get(event, event if kind == "closure" else loan.stage))
-        loan.charges, loan.paid, past, owes = loan.charges + charges, loan.paid + paid, loan.pastDue, loan.balance
-        loan.pastDue, loan.balance = past if past is None else max(past - paid, 0), owes if owes is None else owes + balance
-        vars(loan).update({name: body[name] for name in ("currency", "product") if name in body})
-        vars(loan).update(FOLD[kind](loan, body, day) if kind in FOLD else {})
-        loan.owed = sum(due for _, due in loan.plan) + loan.charges - loan.paid if loan.plan else loan.balance
-        if kind == "repayment" and loan.owed is not None and loan.owed <= 0:
-            loan.stage, loan.closed = "overpaid" if loan.owed else "paid", day
-        loan.closed = None if loan.stage == "active" else loan.closed
-        if kind == "status_snapshot":
-            late = str(min(body.get("dpd", 0) // 30, 6)) if {"dpd", "status"} & {*body} else "D"
-            months[day.year * 12 + day.month] = body.get("historyCode", CODES.get(body.get("status"), late))
-    last, left, counts = min(as_of, loan.charged_off or as_of), loan.paid - loan.charges, loan.stage in ("active", "sold")
-    since, overdue = (None, 0) if loan.plan else (loan.since, loan.pastDue)
-    for due, amount in loan.plan:  # days past due count from the oldest instalment that is not met in full
+def figures(events: list[Any], as_of: date) -> tuple[dict[str, Any], set[str]]:  # what these say; what is unsure
+    blank = dict.fromkeys([*SHOWN, *FLAGS, "told", "cleared", "planned"]) | {"graceDays": 0, "met": 0, "stage": "new"}
+    s, months, unsure, newest = SimpleNamespace(**blank, pauses=[], plan=[]), dict[int, str](), set[str](), date.min
+    for kind, b, day in ((event["kind"], event["body"], iso(event["effectiveDate"])) for event in events):
+        event = b["cause"] if kind == "closure" else b.get("outcome", kind)
+        books, share = kind == "status_snapshot", b.get("allocated")
+        s.stage = STAGES.get(f"{s.stage}+{event}", STAGES.get(event, event if kind == "closure" else s.stage))
+        fits = {"agreement": not ODD & {*b} and s.portfolioType in (None, b.get("portfolioType")),
+                "repayment": not share or not (s.planned or "excess" in share), "closure": True, "disbursement": True,
+                "schedule": not (s.told or s.lastPaid or s.plan or b.get("cause") in ANEW)} | {"status_snapshot": not s.plan}
+        money = kind in {*fits, *PAST} and (not books or "status" in b) and event in ("paid", b.get("outcome", kind))
+        here = fits.get(kind) and (day >= newest or kind == "agreement")  # forwards in time; else it takes the ledger's own replay
+        unsure |= SHOWN if day > as_of or kind in ("correction", "deletion") else MONEY if money and not here else set()
+        s.take = share.get("principal", 0) if share else b.get("amount", 0)  # what no plan asks for is income
+        vars(s).update({name: b[name] for name in ("currency", "product") if name in b} | FOLD.get(kind, SAME)(s, b, day))
+        clears, newest = kind == "repayment" and s.balance is not None and s.portfolioType not in LINES, max(newest, day)
+        s.cleared = None if (s.balance or 0) > 0 else s.cleared or (day if clears else None)
+        if books:
+            late = str(min(b.get("dpd", 0) // 30, 6)) if {"dpd", "status"} & {*b} else "D"
+            months[day.year * 12 + day.month] = b.get("historyCode", CODES.get(b.get("status"), late))
+    ended, over = s.stage in ("sold", "written_off", "recovered"), s.stage == "active" and s.cleared
+    s.closed = s.cleared if s.stage == "active" and over else None if s.stage == "active" else s.closed
+    s.stage = s.stage if not over else "overpaid" if s.balance else "paid"
+    counts, last = ended or s.stage == "active", min(as_of, s.charged_off or as_of, (ended and s.closed) or as_of)
+    since, left, overdue = s.since, s.met, s.pastDue if s.pastDue is not None or not s.planned else 0
+    for due, amount in s.plan:  # days past due count from the oldest instalment that is not met in full
         short = amount - min(max(left, 0), amount) if due < last else 0
-        since, overdue, left = since or (due if short else None), overdue + short, left - amount
-    since = since if counts and since and since < last else last
-    days, spared = (last - since).days, sum(max((min(end, last) - max(start, since)).days, 0) for start, end in loan.pauses)
-    told, oldest = loan.told or as_of, max(min(months, default=0), max(months, default=0) - 83)
-    end, loan.paused = told.year * 12 + told.month - 1, any(start <= as_of < until for start, until in loan.pauses)
+        since, overdue = since or (due if short else None), (overdue or 0) + short if short else overdue
+        left -= amount
+    since = first = since if counts and since and since < last else last
+    days, spared = (last - since).days, 0
+    for start, end in sorted(s.pauses):
+        spared, first = spared + max((min(end, last) - max(start, first)).days, 0), max(first, min(end, last))
+    told, oldest = s.told or as_of, max(min(months, default=0), max(months, default=0) - 83)
+    end, s.paused = told.year * 12 + told.month - 1, any(start <= as_of < until for start, until in s.pauses)
+    s.defaulted = s.defaulted and as_of < s.defaulted
     grid = ["B" if at < oldest else months.get(at, "D") for at in range(end, end - 24, -1)] if months else []
-    found = vars(loan) | {"asOf": as_of, "balance": loan.owed, "delinquentDays": max(days - loan.graceDays - spared, 0),
-        "dpd": days, "flags": [word for word in FLAGS if vars(loan)[word]], "history": "".join(grid) or None,
+    found = vars(s) | {"asOf": as_of, "delinquentDays": max(days - s.graceDays - spared, 0), "dpd": days,
+        "flags": [word for word in FLAGS if vars(s)[word]], "history": "".join(grid) or None,
         "pastDue": overdue if counts else 0, "since": since if days else None,
         "historyFrom": f"{(end - 1) // 12:04}-{(end - 1) % 12 + 1:02}" if grid else None}
-    return {name: found[name] for name in SHOWN if found[name] is not None}
+    return {name: found[name] for name in SHOWN if found[name] is not None}, unsure
 def check_line(line: Any, events: list[Any], subject: str, as_of: str) -> Any:  # one line, by the attestations behind it
     complete, _, shown = exact(line, "complete evidence figures")
     lender, account, order = shown["lender"], shown["account"], [event["at"] for event in events]
     about = {(event["tenant"], event.get("account"), event.get("subject")) for event in events}
     need(about <= {(lender, account, subject)}, "evidence about another lender, account or borrower")
     need({*shown} <= SHOWN and shown["asOf"] == as_of and order == sorted({*order}), "another day, figure or order")
-    found = figures(events, iso(as_of)) | {"account": account, "lender": lender}
-    other = sorted(name for name, value in shown.items() if dump(value) != dump(found.get(name)))
-    wrong = other if complete is True else [name for name in other if name in FIXED and name in found]
+    told, unsure = figures(events, iso(as_of))
+    found, unsure = told | {"account": account, "lender": lender}, unsure - {"account", "asOf", "lender"}
+    other = sorted(name for name, value in shown.items() if dump(value) != dump(found.get(name)) or name in unsure)
+    wrong = [name for name in other if name not in unsure and (complete is True or (name in FIXED and name in found))]
     need(not wrong and isinstance(complete, bool), f"{lender}: the evidence says otherwise of {', '.join(wrong)}")
     hidden = {"charged_off", "forborne"} & ({*found["flags"]} - {*shown.get("flags", found["flags"])})
-    agree = f"only stated: {', '.join(other)}" if other else "all figures agree"
-    return need(not hidden, f"{lender}: a flag is not shown"), f"{lender}, {len(events)} attestations: {agree}"
+    doubt = "cannot tell" if complete and unsure else "only stated"
+    agree = f"{doubt}: {', '.join(other)}" if other else "all figures agree"
+    need(unsure or not hidden, f"{lender}: a flag is not shown")
+    return None if complete and unsure else True, f"{lender}, {len(events)} attestations: {agree}"
 def check_reading(view: Any, shown: list[Any], operator: str) -> Any:  # what the view says of itself, by the access record
     (consent, detail, _, version), lines = exact(view["consent"], "consent detail evidence version"), view["lines"]
     about = {(row["tenant"], row["subject"], row["body"]["consent"]) for row in shown}

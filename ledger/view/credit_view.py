@@ -75,8 +75,8 @@ PROFILE_MEMBERS: Final = IDENTITY | {"closed", "currency", "opened", "portfolio_
 """What ``PROFILE`` shows: that there is a loan, of which kind, from whom, since when."""
 
 SUMMARY_KINDS: Final = frozenset({
-    "agreement", "charge_off", "closure", "cure", "default", "dispute", "pause", "restructure", "resume", "reversal",
-    "status_snapshot", "transfer",
+    "agreement", "charge_off", "closure", "correction", "cure", "default", "deletion", "dispute", "pause", "restructure",
+    "resume", "reversal", "status_snapshot", "transfer",
 })  # fmt: skip
 """Kinds that fix a line's terms, standing and flags; each loan has few of them."""
 
@@ -125,13 +125,14 @@ def line_of(state: LoanState, *, lender: str, account: bytes, as_of: date) -> Li
 def flags_of(state: LoanState, as_of: date) -> tuple[str, ...]:
     """The words for what stands beside a loan's stage on ``as_of``, in alphabetical order.
 
-    A pause covers its first day and not its last, as in the count of delinquent days.
+    A pause covers its first day and not its last, as in the count of delinquent days. A default lasts until the
+    probation that its cure names is over.
     """
     today = as_of.toordinal()
     standing = {
         "charged_off": state.charged_off is not None,
         "closed": state.closed is not None,
-        "defaulted": state.defaulted is not None,
+        "defaulted": state.defaulted is not None and (state.probation_end is None or as_of < state.probation_end),
         "disputed": state.disputed,
         "forborne": state.forborne,
         "paused": any(start <= today < until for start, until in state.pauses),

@@ -15,8 +15,9 @@ from ledger.attestation.fields import Body
 from ledger.attestation.keys import PrivateKey
 from ledger.attestation.registry import SPECS
 from ledger.base64_strict import encode_url
-from ledger.loan.fold import fold
+from ledger.loan.account import replayed
 from ledger.loan.state import LoanState
+from ledger.loan.supersession import Told
 from ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from ledger.log.merkle import leaf_hash, paths_of
 from ledger.log.note import NoteSigner
@@ -101,11 +102,7 @@ class SmallLedger:
         return rows
 
     def state(self, tenant: str, account: bytes) -> LoanState:
-        state = None
-        for attestation, _ in self.events[tenant, account]:
-            state = fold(state, attestation.envelope, attestation.body)
-        assert state is not None
-        return state
+        return replayed([Told(row.index, attestation) for attestation, row in self.events[tenant, account]])
 
     def line(self, tenant: str, account: bytes, as_of: date, detail: str = "TRANSACTIONS") -> LineEvidence:
         """A line with its evidence as far as ``detail`` goes."""

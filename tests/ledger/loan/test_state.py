@@ -16,7 +16,7 @@ from ledger.attestation.registry import SPECS
 from ledger.errors import Refused
 from ledger.loan.fold import FOLDED_KINDS, fold
 from ledger.loan.state import LoanState, decode_state, encode_state, owed
-from tests.verifier.random_loans import random_life
+from tests.support.random_loans import random_life
 from tests.verifier.small_ledger import SUBJECT, SmallLedger, agreement
 
 ACCOUNT = b"\x0c" * 32

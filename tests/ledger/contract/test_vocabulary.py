@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import runpy
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +93,23 @@ def test_the_name_of_a_failure_is_no_effect() -> None:
 
 def test_causes_are_triggers_from_outside() -> None:
     assert all(TRIGGERS[name].stratum == 0 for together in CAUSES for name in together)
+
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_the_page_draws_its_tables_from_the_code() -> None:
+    drawing = runpy.run_path(str(ROOT / "docs/draw_vocabulary.py"))
+    page = (ROOT / "docs/contracts.md").read_text(encoding="utf-8")
+    assert drawing["with_tables"](page) == page
+
+
+def test_the_page_explains_every_fault_that_the_check_can_name() -> None:
+    page = (ROOT / "docs/contracts.md").read_text(encoding="utf-8")
+    sources = "".join(
+        (ROOT / "ledger/contract" / f"{name}.py").read_text() for name in ("check", "program", "tokens", "conditions")
+    )
+    named = set(re.findall(r'(?:Fault|_Refused)\(\s*"([a-z_]+)"|return "([a-z]+_[a-z]+)", ', sources))
+    codes = {first or second for first, second in named} | {"float_refused", "number_refused"}
+    assert len(codes) >= 30
+    assert sorted(code for code in codes if f"`{code}`" not in page) == []

@@ -276,7 +276,6 @@ class Committer:
         ticket.ensure_sound()
         if not await write_group(connection, rows, loans, staged=staged):
             raise _Moved
-        ticket.reach(Step.WRITTEN)
         for pending in accepted:
             # The key first: of two equal requests at once the second is a repetition, not a second act that is refused.
             if pending.idempotency is not None and not await insert_idempotency(connection, pending.idempotency):
@@ -286,6 +285,8 @@ class Committer:
                     await pending.effect(connection)
                 except TallystickError as error:
                     raise _BatchRefused(pending, error) from None
+        # Effects write rows too: a later group that locked one would wait in line for this one, and this one for it.
+        ticket.reach(Step.WRITTEN)
         await ticket.turn(Step.DONE)
         ticket.ensure_sound()
         async with self._keeper.turn:

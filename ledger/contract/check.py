@@ -57,6 +57,8 @@ def examine(document: Document) -> Examined:
         faults.append(Fault("contract_explodes", "$.rules", "one event could have too many effects",
                             expected=f"<= {EFFECTS_PER_CAUSE_MAX}", found=str(worst)))  # fmt: skip
     contract = compile_rules(document, faults)
+    if "event.business_day" in contract.names and document.calendar is None:
+        faults.append(Fault("calendar_missing", "$.calendar", "event.business_day needs a holiday list to go by"))
     return Examined(tuple(faults[:FAULTS_MAX]), tuple(_notes(document)), worst, None if faults else contract)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import time
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 
 from ledger.contract.check import examine
-from ledger.contract.conditions import environment
+from ledger.contract.conditions import compile_expression, environment
 from ledger.contract.document import from_source, read_document
 from ledger.contract.source import read_source
+from ledger.contract.vocabulary import STANDING_INPUTS
 from ledger.errors import InvalidInput
 from tests.support.contracts import ALERT, BORROWER, PENALTY, rule, source
 
@@ -262,6 +264,33 @@ def test_the_ledgers_own_reader_refuses_hostile_bytes_too(name: str) -> None:
     with pytest.raises(InvalidInput):
         read_document(BYTES[name][0])
     assert time.perf_counter() - began < REFUSED_WITHIN_S
+
+
+WORDS = (
+    "loan.dpd", "loan.disputed", "loan.stage", "math.least(", "math.greatest(", "(", ")", "[", "]", "in", ",", "!", "-",
+    "+", "*", "/", "%", "==", "!=", "<", ">=", "&&", "||", "?", ":", "1", "0", "9223372036854775807", "'a'", '""', "true",
+    " ", "\n",
+)  # fmt: skip
+
+
+KNOWN_REFUSALS = {
+    "comment_refused", "expression_deep", "expression_long", "expression_malformed", "expression_type",
+    "function_refused", "list_refused", "name_unknown", "number_refused", "sign_unknown", "text_refused",
+}  # fmt: skip
+
+
+def test_random_words_are_refused_or_compiled_at_once_and_never_escape_as_another_error() -> None:
+    rng, compiled = random.Random(7), 0
+    for _ in range(4_000):
+        text = "".join(rng.choice(WORDS) for _ in range(rng.randint(1, rng.choice((4, 40, 250)))))
+        began = time.perf_counter()
+        try:
+            compile_expression(text, (), STANDING_INPUTS.keys(), "BOOL")
+            compiled += 1
+        except InvalidInput as error:
+            assert error.code in KNOWN_REFUSALS, text
+        assert time.perf_counter() - began < REFUSED_WITHIN_S, text
+    assert compiled > 50
 
 
 MEASURED = """

@@ -9,6 +9,7 @@ import pytest
 from ledger.contract.bounds import FAULTS_MAX
 from ledger.contract.check import compile_contract, effects_per_cause, examine
 from ledger.errors import InvalidInput
+from ledger.loan.calendars import HASHES
 from tests.support.contracts import ALERT, BOTH, PENALTY, document, rule
 
 OFFER = {"effect": "proposal.open", "offer": "restructure", "to": "borrower", "code": "x", "days": 1}
@@ -100,3 +101,9 @@ def test_what_may_not_be_signed_does_not_compile() -> None:
         compile_contract(document(rule(**{"if": "loan.dpd"})))
     assert (caught.value.code, caught.value.path) == ("contract_invalid", "$.rules[0].if")
     assert "expression_type" in caught.value.message
+
+
+def test_business_days_need_a_holiday_list() -> None:
+    waiting = rule(**{"if": "event.business_day && loan.dpd > 3"})
+    assert faults_of(waiting) == [("calendar_missing", "$.calendar")]
+    assert faults_of(waiting, calendar=f"KE/2026#{HASHES['KE/2026']}") == []

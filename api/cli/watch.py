@@ -15,8 +15,10 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -70,11 +72,11 @@ async def _watch(
             await node.close()
 
 
-async def _until_told(work: object) -> None:
+async def _until_told(work: Coroutine[Any, Any, None]) -> None:
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
-    task, waiting = asyncio.ensure_future(work), asyncio.create_task(asked.wait())  # type: ignore[call-overload]
+    task, waiting = asyncio.create_task(work), asyncio.create_task(asked.wait())
     await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
     task.cancel()

@@ -29,7 +29,7 @@ from typing import Final
 from uuid import UUID
 
 from ledger.attestation.risk_kinds import AlertCause
-from ledger.errors import Conflict, TallystickError
+from ledger.errors import Conflict, Unavailable
 from ledger.node.node import Node
 from ledger.node.participants import DEPLOYMENT, Participants
 from ledger.node.publisher import Draft
@@ -111,12 +111,13 @@ class Watcher:
         self.watched = Watched()
 
     async def run(self) -> None:
-        """Follow the log until cancelled; a round that fails is made again."""
+        """Follow the log until cancelled. A round that was overtaken, or met a database that is away, is made again;
+        what contradicts itself (Untrusted, InvariantBroken) is raised, since it would be met again and again."""
         while True:
             try:
                 busy = await self.step()
                 await asyncio.sleep(0 if busy else POLL_S)
-            except TallystickError:
+            except (Unavailable, Conflict):
                 self.forget()
                 self.watched.failures += 1
                 await asyncio.sleep(RETRY_S)

@@ -239,28 +239,30 @@ class Desk:
         return (lag << FIXED_POINT) - counts.slow
 
 
-def read_points(people: Iterable[Borrower], plan: WorldPlan) -> Table:
-    """Every decision point of a world with its readings, its label and its lead."""
+def read_points(people: Iterable[Borrower], plan: WorldPlan, *, late: bool = True) -> Table:
+    """Every decision point of a world with its readings, its label and its lead; without the late view if so asked."""
     table = Table()
     for person in people:
         decisions = decision_days(person, plan)
         if decisions:
-            _read_person(table, person, decisions, events_of(person, plan))
+            _read_person(table, person, decisions, events_of(person, plan), late=late)
     return table
 
 
 def read_decision(person: Borrower, decision: Decision, events: Iterable[Event]) -> tuple[list[int], ...]:
     """Own, ledger and late readings of one decision from a list of events; what the poison test compares."""
     table = Table()
-    _read_person(table, person, [decision], events)
+    _read_person(table, person, [decision], events, late=True)
     return tuple([column[0] for column in columns.values()] for columns in (table.own, table.ledger, table.late))
 
 
-def _read_person(table: Table, person: Borrower, decisions: Sequence[Decision], events: Iterable[Event]) -> None:
+def _read_person(
+    table: Table, person: Borrower, decisions: Sequence[Decision], events: Iterable[Event], *, late: bool
+) -> None:
     # a bureau that is late by 45 days knows what the ledger knew when events of 45 days ago were a day old
     file_age = BUREAU_DELAY_DAYS - ATTESTED_AFTER_DAYS
     asked = sorted(
-        [(day - file_age, False, number, instalment) for day, number, instalment in decisions]
+        [(day - file_age, False, number, instalment) for day, number, instalment in decisions if late]
         + [(day, True, number, instalment) for day, number, instalment in decisions]
     )
     desk = Desk(events)
@@ -275,7 +277,8 @@ def _read_person(table: Table, person: Borrower, decisions: Sequence[Decision], 
             continue
         _append(table.own, own)
         _append(table.ledger, elsewhere)
-        _append(table.late, file[number, instalment])
+        if late:
+            _append(table.late, file[number, instalment])
         table.labels.append(int(reaches_default(loan, day)))
         lead = misses[loan.lender]
         table.lead.append(lead - day if lead < NEVER else NEVER)

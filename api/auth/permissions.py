@@ -49,8 +49,14 @@ class Permission(StrEnum):
     """The ledger's head, checkpoints and proofs: public."""
     LOANS_READ = "loans:read"
     """The tenant's own loans."""
+    MODELS_MANAGE = "models:manage"
+    """Register scoring models, and promote them with others' signatures."""
+    MODELS_READ = "models:read"
+    """Scoring models and what was measured of them; drift of the tenant's own borrowers."""
     PUBLIC = "public:read"
     """Fields that hold nothing to protect by themselves, such as an error's message."""
+    SCORES_RECORD = "scores:record"
+    """Score the tenant's own borrowers, where consent allows it."""
     SUBJECTS_ERASE = "subjects:erase"
     """Destroy a subject's key."""
     SUBJECTS_RESOLVE = "subjects:resolve"
@@ -95,11 +101,15 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
         Permission.BATCHES_READ,
         Permission.EVENTS_RECORD,
         Permission.LOANS_READ,
+        Permission.MODELS_READ,
+        Permission.SCORES_RECORD,
         Permission.SUBJECTS_RESOLVE,
     },
     Role.OPERATOR: _ANONYMOUS
     | {
         Permission.KEYS_MANAGE,
+        Permission.MODELS_MANAGE,
+        Permission.MODELS_READ,
         Permission.SUBJECTS_ERASE,
         Permission.SUBJECTS_RESOLVE,
         Permission.TENANTS_MANAGE,

@@ -20,17 +20,29 @@ from api.graphql.log import LogQuery
 from api.graphql.market_rules import MarketRuleQuery
 from api.graphql.operator import OperatorMutation
 from api.graphql.portfolio import PortfolioQuery
+from api.graphql.scoring import ScoringMutation, ScoringQuery
 from api.graphql.tenants import TenantQuery
 from api.graphql.views import ViewQuery
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(LogQuery, TenantQuery, LoanQuery, BorrowerQuery, ConsentQuery, ViewQuery, AlertQuery, PortfolioQuery, MarketRuleQuery):
+class Query(
+    LogQuery,
+    TenantQuery,
+    LoanQuery,
+    BorrowerQuery,
+    ConsentQuery,
+    ViewQuery,
+    AlertQuery,
+    PortfolioQuery,
+    MarketRuleQuery,
+    ScoringQuery,
+):
     """Everything that can be read."""
 
 
 @strawberry.type(description="Everything that can be changed. Each expected refusal is in the payload's errors.")
-class Mutation(EventMutation, ConsentMutation, OperatorMutation, AlertMutation):
+class Mutation(EventMutation, ConsentMutation, OperatorMutation, AlertMutation, ScoringMutation):
     """Everything that can be changed."""
 
 

@@ -15,7 +15,13 @@ import pytest
 
 from ledger.risk.fairness import FOUR_FIFTHS_BP, auc_ppm, by_group, calibration_error_ppm, cutoff
 from ledger.risk.scorecard import PROTECTED, Scorecard, Scored, load_card, score
-from ledger.risk.training.measures import baseline_of, figures, rows_digest, split_accounts
+from ledger.risk.training.measures import (
+    baseline_of,
+    figures,
+    registration_figures,
+    rows_digest,
+    split_accounts,
+)
 from ledger.risk.training.model_card import model_card
 from ledger.risk.training.split import stratified_split
 from ledger.risk.training.taiwan import SHA256, SPLIT_SEED, TEST_SHARE, Account, read_accounts
@@ -163,3 +169,9 @@ def test_the_challenger_is_no_further_ahead_than_the_goal() -> None:
 
 def test_the_model_card_is_printed_from_the_figures(card: Scorecard) -> None:
     assert (ROOT / "docs" / "models" / "taiwan_card_v1.md").read_text() == model_card(card, FIGURES)
+
+
+def test_the_registration_is_that_of_the_card_its_figures_and_its_page() -> None:
+    page = (ROOT / "docs" / "models" / "taiwan_card_v1.md").read_bytes()
+    stored = json.loads((MODELS / "taiwan_card_v1.registration.json").read_text())
+    assert stored == _plain(registration_figures(FIGURES, page))

@@ -80,7 +80,7 @@ SET session_replication_role = replica;
 DELETE FROM head; DELETE FROM tile; DELETE FROM checkpoint; DELETE FROM entry; DELETE FROM attestation;
 DELETE FROM loan; DELETE FROM portfolio_loan; DELETE FROM portfolio_day; DELETE FROM consent; DELETE FROM subject_salt; DELETE FROM idempotency; DELETE FROM token_issuer;
 DELETE FROM managed_key; DELETE FROM signing_key; DELETE FROM tenant;
-DELETE FROM risk_part; DELETE FROM risk_link; DELETE FROM risk_cursor; DELETE FROM risk_alert
+DELETE FROM model; DELETE FROM score_month; DELETE FROM risk_part; DELETE FROM risk_link; DELETE FROM risk_cursor; DELETE FROM risk_alert
 """
 
 

@@ -17,7 +17,14 @@ from ledger.errors import InvalidInput
 from ledger.risk.scorecard import card_bytes, load_card
 from ledger.risk.training.challenger import COLUMNS, ROUNDS, SETTINGS, fit_challenger, probabilities_ppm
 from ledger.risk.training.champion import CUTS, L2, cross_validated_auc_ppm, fit_card
-from ledger.risk.training.measures import baseline_of, figures, quality, rows_digest, split_accounts
+from ledger.risk.training.measures import (
+    baseline_of,
+    figures,
+    quality,
+    registration_figures,
+    rows_digest,
+    split_accounts,
+)
 from ledger.risk.training.model_card import model_card
 from ledger.risk.training.split import stratified_split
 from ledger.risk.training.taiwan import SHA256, SPLIT_SEED, TEST_SHARE, Account, read_accounts
@@ -58,7 +65,9 @@ def main(data: Any, models: str, page: str) -> None:
     _write(f"{models}/taiwan_card_v1.json", card.data)
     _write(f"{models}/taiwan_card_v1.figures.json", (json.dumps(found, indent=1, sort_keys=True) + "\n").encode())
     _write(f"{models}/taiwan_card_v1.baseline.json", msgspec.json.encode(baseline_of(card, train)) + b"\n")
-    _write(page, model_card(card, found).encode())
+    text = model_card(card, found).encode()
+    _write(page, text)
+    _write(f"{models}/taiwan_card_v1.registration.json", msgspec.json.encode(registration_figures(found, text)) + b"\n")
     click.echo(json.dumps(found["test"] | {"card": found["card"]}))
 
 

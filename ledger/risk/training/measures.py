@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ledger.risk.drift import Baseline
 from ledger.risk.fairness import GroupRow, auc_ppm, by_group, calibration_error_ppm, cutoff, worst_ratio_bp
+from ledger.risk.model_rules import Figures
 from ledger.risk.scorecard import Scorecard, Scored, bins, derive, read_inputs, score_features
 from ledger.risk.training.split import stratified_split
 from ledger.risk.training.taiwan import SPLIT_SEED, TEST_SHARE, Account
@@ -106,3 +107,16 @@ def figures(card: Scorecard, train: Sequence[Account], test: Sequence[Account]) 
         "test": quality([each.points for each in held], [each.probability_ppm for each in held], test),
         "train": quality([each.points for each in fitted], [each.probability_ppm for each in fitted], train),
     }
+
+
+def registration_figures(found: dict[str, Any], page: bytes) -> Figures:
+    """What a model is registered with (model_rules.Figures), from its figures and its model card's bytes."""
+    return Figures(
+        approval_ratio_bp=found["approval_ratio_bp"], challenger=found["challenger"]["sha256"],
+        challenger_auc_bp=found["challenger"]["test"]["auc_ppm"] // 100, data=found["data_sha256"],
+        metrics_bp={
+            "auc": found["test"]["auc_ppm"] // 100, "brier": found["test"]["brier_ppm"] // 100,
+            "ece": -(-found["test"]["ece10_width_ppm"] // 100),
+        },
+        model=found["card"], model_card=sha256(page).hexdigest(), split_seed=SPLIT_SEED,
+    )  # fmt: skip

@@ -275,7 +275,7 @@ WORDS = (
 
 KNOWN_REFUSALS = {
     "comment_refused", "expression_deep", "expression_long", "expression_malformed", "expression_type",
-    "function_refused", "list_refused", "name_unknown", "number_refused", "sign_unknown", "text_refused",
+    "function_refused", "list_refused", "name_unknown", "number_large", "number_refused", "sign_unknown", "text_refused",
 }  # fmt: skip
 
 

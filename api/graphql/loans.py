@@ -17,6 +17,7 @@ from api.auth.permissions import Permission
 from api.graphql.classification import Classified
 from api.graphql.connections import After, Connection, First, Node, page_of
 from api.graphql.context import Context, Info
+from api.graphql.explanations import Explanation, KnownAt, explanation_of
 from api.graphql.fields import guarded_field, guarded_type, open_type
 from api.graphql.payloads import AccountInput, account_of
 from api.graphql.scalars import Base64, Date, encode_global_id, page_size
@@ -77,6 +78,21 @@ class Figures(Classified):
 @guarded_type(permission=Permission.LOANS_READ, description="A loan of the caller's tenant.")
 class Loan(Figures, Node):
     """A loan of the caller's tenant."""
+
+    @strawberry.field(
+        description="Why it stands where it stands on the day of its figures: instalment, rules, attestations. Null when "
+        "the loan was not known at that log index."
+    )
+    async def explanation(self, info: Info, known_at: KnownAt = None) -> Explanation | None:
+        """Why it stands where it stands."""
+        context = info.context
+        try:
+            found = await context.node.reader.lender_account(
+                context.tenant, AccountRef(self.account), as_of=self.as_of, known_at=known_at
+            )
+        except NotFound:
+            return None
+        return explanation_of(found)
 
 
 @open_type(description="One loan in a credit view, or in the borrower's own list.")

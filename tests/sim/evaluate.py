@@ -108,7 +108,11 @@ def measure(table: Table, *, seed: int, views: Sequence[str] = ("own", "ledger",
 
 
 def shuffled(table: Table, *, seed: int) -> Figures:
-    """The ledger view's figures when it has learnt from labels dealt out at random: it must rank no better than chance."""
+    """The ledger view's figures when it has learnt from labels dealt out at random: it must rank no better than chance.
+
+    The learner's guard against noise is off, for with it the scorecard would be empty and the control say nothing; so
+    are the directions, for what trade knows of them would rank better than chance whatever the labels.
+    """
     labels = table.labels[:]
     Random(seed).shuffle(labels)
     return _figures(table, _scores(columns_of(table, "ledger"), table, seed, labels))
@@ -124,20 +128,21 @@ def columns_of(table: Table, view: str) -> Columns:
     return table.own | {name: column for name, column in table.ledger.items() if name not in left_out}
 
 
-def learn(columns: Columns, table: Table, half: int, seed: int, labels: Sequence[int] | None = None) -> Scorecard:
-    """The scorecard from the borrowers of one half."""
-    labels = table.labels if labels is None else labels
+def learn(columns: Columns, table: Table, half: int, seed: int, dealt: Sequence[int] | None = None) -> Scorecard:
+    """The scorecard from the borrowers of one half; from `dealt` labels instead of the true ones for the control."""
+    labels = table.labels if dealt is None else dealt
     mine = [row for row, borrower in enumerate(table.borrowers) if borrower % 2 == half]
     bad = [row for row in mine if labels[row]]
     good = [row for row in mine if not labels[row]]
     rows = sorted(bad + Random(seed).sample(good, min(len(good), NEGATIVES_A_POSITIVE * len(bad))))
     readings = {name: [column[row] for row in rows] for name, column in columns.items()}
-    return fit(readings, [labels[row] for row in rows], DIRECTIONS)
+    targets = [labels[row] for row in rows]
+    return fit(readings, targets, DIRECTIONS) if dealt is None else fit(readings, targets, {}, noise_a_bin=0.0)
 
 
-def _scores(columns: Columns, table: Table, seed: int, labels: Sequence[int] | None = None) -> list[int]:
+def _scores(columns: Columns, table: Table, seed: int, dealt: Sequence[int] | None = None) -> list[int]:
     rows = len(table.labels)
-    by_half = [score(learn(columns, table, 1 - half, seed, labels), columns, rows) for half in (0, 1)]
+    by_half = [score(learn(columns, table, 1 - half, seed, dealt), columns, rows) for half in (0, 1)]
     return [by_half[borrower % 2][row] for row, borrower in enumerate(table.borrowers)]
 
 

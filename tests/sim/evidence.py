@@ -185,9 +185,8 @@ def _interval_lines(reports: Sequence[SeedReport]) -> str:
         ("placebo", [lift(report.placebo["ledger"], report.placebo["own"]) for report in reports]),
     ):
         low, high, sure = median_interval(values)
-        lines.append(
-            f"- Lift, {name} (simulated): median {median(values):+.1%}, between {low:+.1%} and {high:+.1%} ({sure:.0%} sure)."
-        )
+        found = f"median {median(values):+.1%}, between {low:+.1%} and {high:+.1%} ({sure:.0%} sure)"
+        lines.append(f"- Lift, {name} (simulated): {found}.")
     return "\n".join(lines)
 
 

@@ -109,14 +109,12 @@ def _feature(name: str, values: Sequence[int], direction: int) -> _Feature:
     return _Feature(name, direction, cuts, common, rows, [0.0] * len(rows))
 
 
-def _step(
-    feature: _Feature, pull: list[float], stiffness: list[float], totals: tuple[float, float]
-) -> list[float] | None:
+def _step(feature: _Feature, pull: list[float], stiffness: list[float], noise_a_bin: float) -> list[float] | None:
     """What each bin's level should move by, relative to the commonest bin; None when it is no more than noise."""
     pulls = [sum([pull[row] for row in rows]) for rows in feature.rows]
     weights = [sum([stiffness[row] for row in rows]) for rows in feature.rows]
-    pulls[feature.common] = totals[0] - sum(pulls)
-    weights[feature.common] = totals[1] - sum(weights)
+    pulls[feature.common] = sum(pull) - sum(pulls)
+    weights[feature.common] = sum(stiffness) - sum(weights)
     wished = [
         level + STEP * force / (weight + RIDGE)
         for level, force, weight in zip(feature.levels, pulls, weights, strict=True)
@@ -129,15 +127,18 @@ def _step(
         move * force - move * move * weight / 2 for move, force, weight in zip(moved, pulls, weights, strict=True)
     )
     fresh = not any(feature.levels)
-    if fresh and worth < NOISE_A_BIN * STEP * len(moved):
+    if fresh and worth < noise_a_bin * STEP * len(moved):
         return None
     return moved
 
 
-def fit(columns: Columns, labels: Sequence[int], directions: Mapping[str, int]) -> Scorecard:
+def fit(
+    columns: Columns, labels: Sequence[int], directions: Mapping[str, int], *, noise_a_bin: float = NOISE_A_BIN
+) -> Scorecard:
     """A scorecard for `labels` (0 or 1) from the readings.
 
     `directions[feature]` is 1 when more is worse, -1 when more is better, 0 or absent when that is not known.
+    With `noise_a_bin` 0 every feature moves, by chance or not; the control of shuffled labels asks for that.
     """
     features = [_feature(name, values, directions.get(name, 0)) for name, values in columns.items()]
     share = (sum(labels) + 1) / (len(labels) + 2)
@@ -148,7 +149,7 @@ def fit(columns: Columns, labels: Sequence[int], directions: Mapping[str, int]) 
             chances = [1 / (1 + exp(-logit)) for logit in logits]
             pull = [label - chance for label, chance in zip(labels, chances, strict=True)]
             stiffness = [chance * (1 - chance) for chance in chances]
-            moved = _step(feature, pull, stiffness, (sum(pull), sum(stiffness)))
+            moved = _step(feature, pull, stiffness, noise_a_bin)
             if moved is None:
                 continue
             changed = True

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from typing import Any, Final
@@ -56,8 +55,7 @@ from ledger.contract.vocabulary import EFFECTS, FAILED, PROPOSAL_DAYS, Value
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """A party's answer to the proposal whose effect has this id."""
 
     effect: bytes
@@ -65,8 +63,7 @@ class Answer:
     accepts: bool
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One attestation as a cause: its place in the log, the day it is about, the log's own day (the latest tick's, this
     one included; 0 before the first: then ``day`` counts), and what it means. Days are ordinals; ``calendars`` are a
     tick's holiday lists by name."""
@@ -75,12 +72,11 @@ class Event:
     day: int
     today: int = 0
     happened: tuple[Occurrence, ...] = ()
-    calendars: Mapping[str, bytes] = field(default_factory=dict)
+    calendars: Mapping[str, bytes] = msgspec.field(default_factory=dict)
     answer: Answer | None = None
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(msgspec.Struct, frozen=True, gc=False):
     """What can be seen beside the event, on its day."""
 
     loan: LoanInputs
@@ -91,8 +87,7 @@ BLIND: Final = Inputs(LoanInputs())
 """Inputs for events that no rule looks at."""
 
 
-@dataclass(frozen=True)
-class Execution:
+class Execution(msgspec.Struct, frozen=True, gc=False):
     """What an event did in one contract, and what the contract remembers from then on."""
 
     effects: tuple[Effect, ...]

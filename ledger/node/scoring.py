@@ -12,8 +12,8 @@ Rules
   SCORE, in force, this lender's). The consent is looked at again, under its lock, in the transaction that publishes.
 - The score says model, points, reasons and ``asOf``; the inputs themselves stay with the lender. Who is shown them can
   compute the snapshot's hash and the points again (verifier/tallystick_score.py).
-- Data that the law of the lender's country restricts is refused with the card's own code; social-network data is off
-  unless the country's pack permits it without more.
+- Data that the law of the lender's country restricts is refused with the card's own code. Social-network data is off where
+  the pack forbids it or there is no pack; where the pack wants consent, the consent has to name it among its fields.
 - What a lender's borrowers of a month looked like is counted in that same transaction, for drift.
 """
 
@@ -210,16 +210,18 @@ class Scoring:
                                expected=f"1 to {VALID_DAYS_MAX}", found=asked.valid_days)  # fmt: skip
         row = await self._models.in_force(asked.name, asked.model)
         country = (await self._node.publisher.participants(lender)).tenant(lender).country
-        card = _card(row.document, country)
         subject = await self._subject(lender, asked.account)
-        await self._ensure_consented(lender, asked.consent, subject)
+        named = await self._ensure_consented(lender, asked.consent, subject)
+        card = _card(row.document, country, named)
         readings = derive(card, read_inputs(card, asked.inputs))
         scored, head = score_features(card, readings), await self._node.log.head()
         root, now = snapshot_root(card.digest, asked.inputs, head.size), self._node.sources.now()
 
         async def effect(connection: Connection) -> None:
             versions = (await lock_consents(connection, [asked.consent])).get(asked.consent, [])
-            _ensure_allows(versions, lender, subject, now)
+            if _ensure_allows(versions, lender, subject, now) != named:
+                raise Conflict("consent_moved", "the consent's terms changed at this moment", path="$.consent",
+                               advice="ask again under the new terms")  # fmt: skip
             await self._count(connection, lender, row, card, scored, readings, now)
 
         day = _day(now)
@@ -252,10 +254,10 @@ class Scoring:
             raise NotFound("loan_unknown", "no such loan", path="$.account")
         return Subject(found.subject)
 
-    async def _ensure_consented(self, lender: TenantId, consent: UUID, subject: Subject) -> None:
+    async def _ensure_consented(self, lender: TenantId, consent: UUID, subject: Subject) -> frozenset[str]:
         async with self._node.database.reading(tenants=(lender,)) as connection:
             versions = await consent_versions(connection, consent)
-        _ensure_allows(versions, lender, subject, self._node.sources.now())
+        return _ensure_allows(versions, lender, subject, self._node.sources.now())
 
     async def _count(
         self, connection: Connection, lender: TenantId, row: ModelRow, card: Scorecard, scored: Scored,
@@ -281,7 +283,8 @@ def payload_of(row: ModelRow) -> bytes:
     return approval_payload(row.digest, bytes.fromhex(registration.figures.challenger), registration.digest)
 
 
-def _ensure_allows(versions: list[ConsentRow], lender: TenantId, subject: Subject, now: int) -> None:
+def _ensure_allows(versions: list[ConsentRow], lender: TenantId, subject: Subject, now: int) -> frozenset[str]:
+    """The restricted kinds of data that the consent names. Raises NotFound, Refused ``consent_*``."""
     if not versions:
         raise NotFound("consent_unknown", "no such consent", path="$.consent")
     row = version_in_force(versions)
@@ -294,12 +297,16 @@ def _ensure_allows(versions: list[ConsentRow], lender: TenantId, subject: Subjec
     )
     if not verdict.allowed:
         raise Refused(verdict.reason, "the consent does not allow this score", path="$.consent")
+    return RESTRICTED.intersection(terms.fields)
 
 
 @lru_cache(maxsize=64)
-def _card(document: bytes, country: str) -> Scorecard:
+def _card(document: bytes, country: str, named: frozenset[str]) -> Scorecard:
     pack = pack_for(country)
-    return load_card(document, allowed={kind for kind in RESTRICTED if may_use(pack, kind).allowed})
+    allowed = {
+        kind for kind in RESTRICTED if may_use(pack, kind, consented="plain" if kind in named else "none").allowed
+    }
+    return load_card(document, allowed=allowed)
 
 
 def _month(counts: bytes) -> Month:

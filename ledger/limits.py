@@ -71,6 +71,10 @@ REPLAY_STEPS_MAX: Final = 100_000
 """Attestations folded again for one batch, each as often as something before it changes: about a second. A loan of 400
 events told in reverse fits; more is sent in smaller batches, or in order."""
 
+COMMIT_PATIENCE: Final = 2
+"""Attempts that a group may lose before it holds the head row from its beginning: a slow writer beside a quick one would
+lose them all."""
+
 # -- consent and view -------------------------------------------------------------------------------------------
 VIEW_LINES_MAX: Final = 500
 """Tradelines of one borrower in one view; the largest seen in real files is under 60."""

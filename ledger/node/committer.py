@@ -14,7 +14,7 @@ Rules
 - Several groups are under way: the next is folded on what the one before *will* have committed (commit_line.py), while
   that one is at the database. A group that fails voids what was folded on it.
 - A head that moved, a loan that moved, or an epoch that moved: roll back, reload, try again, at most COMMIT_RETRIES_MAX
-  times. Optimistic, because every loser saw another's progress.
+  times. Optimistic, because every loser saw another's progress; who lost COMMIT_PATIENCE times takes the head row first.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from uuid import UUID
 import asyncpg
 
 from ledger.errors import Conflict, TallystickError, Unavailable
-from ledger.limits import COMMIT_RETRIES_MAX, COPY_ATTESTATIONS_MIN
+from ledger.limits import COMMIT_PATIENCE, COMMIT_RETRIES_MAX, COPY_ATTESTATIONS_MIN
 from ledger.loan.state import decode_state
 from ledger.loan.supersession import Told
 from ledger.log.right_edge import FullTile, RightEdge
@@ -46,7 +46,16 @@ from ledger.store.database import Connection, Database, begin
 from ledger.store.group_rows import STAGING, stage_group, write_group
 from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency, read_idempotency
 from ledger.store.loan_rows import read_loans
-from ledger.store.log_rows import EntryRow, Head, acknowledge, advance, bump_epoch, entries_by_batch, insert_tiles
+from ledger.store.log_rows import (
+    EntryRow,
+    Head,
+    acknowledge,
+    advance,
+    bump_epoch,
+    entries_by_batch,
+    hold_head,
+    insert_tiles,
+)
 from ledger.store.small_commit import LoanMoved, commit_small
 from ledger.types import EntryIndex, TenantId, UnixMillis
 
@@ -106,6 +115,7 @@ class Committer:
         self._connection: Any = None
         self._doubtful = False
         self._cautious = False
+        self._insistent = False
 
     async def close(self) -> None:
         """Close the connection."""
@@ -116,7 +126,8 @@ class Committer:
         """Commit a group; every member is answered, with a result or an error, when this returns."""
         self._cautious = False
         try:
-            for _ in range(COMMIT_RETRIES_MAX):
+            for attempt in range(COMMIT_RETRIES_MAX):
+                self._insistent = attempt >= COMMIT_PATIENCE
                 group = [pending for pending in await self._attempt(group) if not pending.answered]
                 if not group:
                     return
@@ -138,7 +149,8 @@ class Committer:
             group = await self._renewed(group)
             if group:
                 connection = await self._connected()
-                commit = self._one_statement if _is_small(group) else self._transaction
+                optimistic = _is_small(group) and not self._insistent
+                commit = self._one_statement if optimistic else self._transaction
                 await commit(connection, group, ticket)
             committed = True
             return []
@@ -249,6 +261,10 @@ class Committer:
     async def _transaction(self, connection: Any, group: list[Pending], ticket: Ticket) -> None:
         await begin(connection, tenants=_tenants(group))
         await self._turn_to_fold(ticket)
+        if self._insistent:  # all groups before are over, so nobody of this process waits for the row
+            await hold_head(connection)
+            async with self._keeper.turn:
+                await self._keeper.load(connection, self._sources.now())
         accepted, refused, changed = await self._project(connection, group, ticket)
         if refused:
             await ticket.turn(Step.DONE)  # what they were refused on is committed, or this group begins again

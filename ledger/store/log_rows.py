@@ -70,6 +70,14 @@ async def bump_epoch(connection: Connection, by: int) -> None:
     await connection.execute(_BUMP_EPOCH, LOG_ID, by)
 
 
+_HOLD_HEAD = "SELECT 1 FROM head WHERE log_id = $1 FOR UPDATE"
+
+
+async def hold_head(connection: Connection) -> None:
+    """Nobody else moves the head until this transaction ends."""
+    await connection.execute(_HOLD_HEAD, LOG_ID)
+
+
 _ADVANCE = """
 WITH moved AS (
     UPDATE head SET size = $3, root = $4, frontier = $5, committed_at = $6

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import date
 
 import pytest
 
+from ledger.attestation.sharing_kinds import Erasure
 from ledger.errors import Conflict, Refused, TallystickError, Untrusted
 from ledger.log.checkpoint import open_checkpoint
 from ledger.log.merkle import verify_consistency
 from ledger.node.node import Node
-from ledger.node.publisher import Receipt
+from ledger.node.participants import DEPLOYMENT
+from ledger.node.publisher import Draft, Receipt
 from ledger.types import Subject, UnixMillis
 from tests.support.checks import CAPTURE, artefact_for, asking, contiguous, enrol_app, ensure_sound, grant, rows_of
 from tests.support.ledgers import KEYRING, ORIGIN, SOURCES, Lender, TestDatabase, running_node
@@ -54,6 +57,26 @@ async def test_racing_nodes_write_one_history_and_lose_nothing(
     for size in sorted(heads)[:-1]:
         path = b"".join(await node.log.consistency(size, last))
         verify_consistency(old_size=size, new_size=last, old_root=heads[size], new_root=heads[last], path=path)
+    await ensure_sound(database)
+
+
+async def test_who_lost_the_head_twice_holds_it_and_is_not_starved(
+    node: Node, other: Node, acacia: Lender, database: TestDatabase
+) -> None:
+    beside: list[asyncio.Task[Receipt]] = []
+
+    async def overtaken(connection: object) -> None:
+        """While this node's batch is written, the other one commits, as far as it can."""
+        beside.append(asyncio.create_task(other.publisher.publish(acacia.name, *acacia.batch(acacia.new_loan()))))
+        await asyncio.wait(beside[-1:], timeout=0.5)
+
+    body = Erasure(attestations=0, law="none", request=SOURCES.new_id())
+    draft = Draft(kind="erasure", body=body, effective_date=date(2026, 1, 31), jurisdiction="KE")
+    operator = node.authority.operator
+    publishing = node.publisher.publish_own(DEPLOYMENT, operator, [draft], effect=overtaken, voids_caches=True)
+    receipt, _ = await asyncio.wait_for(publishing, 10)
+    overtaking = await asyncio.gather(*beside)
+    assert [found.index < receipt.index for found in overtaking] == [True, True, False]
     await ensure_sound(database)
 
 

@@ -132,7 +132,7 @@ def figures(events: list[Any], as_of: date) -> tuple[dict[str, Any], set[str]]: 
         books, share = kind == "status_snapshot", b.get("allocated")
         s.stage = STAGES.get(f"{s.stage}+{event}", STAGES.get(event, event if kind == "closure" else s.stage))
         fits = {"agreement": not ODD & {*b} and s.portfolioType in (None, b.get("portfolioType")),
-                "repayment": not share or not (s.planned or "excess" in share), "closure": True, "disbursement": True,
+                "repayment": not share or not (s.planned or "excess" in share), "closure": True, "disbursement": not s.planned,
                 "schedule": not (s.told or s.lastPaid or s.plan or b.get("cause") in ANEW)} | {"status_snapshot": not s.plan}
         money = kind in {*fits, *PAST} and (not books or "status" in b) and event in ("paid", b.get("outcome", kind))
         here = fits.get(kind) and (day >= newest or kind == "agreement")  # forwards in time; else it takes the ledger's own replay

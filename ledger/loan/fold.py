@@ -227,7 +227,7 @@ def _split_repayment(before: LoanState, body: credit.Repayment, day: date) -> Ch
 
 def _plain_disbursement(before: LoanState, body: credit.Disbursement) -> Changes:
     """Money went out, and nothing waits for it."""
-    balance = (before.balance or 0) + body.amount
+    balance = (before.balance or 0) + max(body.amount + min(before.loose, 0), 0)
     return {
         "balance": balance,
         "cleared": 0 if balance > 0 else before.cleared,

@@ -172,9 +172,10 @@ class Money:
     # -- money out, money asked for --------------------------------------------------------------------------------
 
     def disbursement(self, body: credit.Disbursement, day: date, ref: bytes) -> None:
-        """Money went out."""
+        """Money went out: owed, as far as no plan asks for it already."""
+        planned = min(self.loose, 0)
         self._move(Movement(kind="disbursement", on=day, order=0, ref=ref, amount=body.amount))
-        self.balance = (self.balance or 0) + body.amount
+        self.balance = (self.balance or 0) + max(body.amount + planned, 0)
 
     def charge(self, body: credit.Charge, day: date, ref: bytes) -> None:
         """An amount is owed with the instalment of its due date."""

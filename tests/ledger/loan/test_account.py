@@ -1,0 +1,257 @@
+"""A whole account on any day and at any log index: what is superseded, undone, taken over, secured and refused."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from ledger.attestation import credit_kinds as credit
+from ledger.attestation import sharing_kinds as sharing
+from ledger.errors import Refused
+from ledger.loan.account import account
+from ledger.loan.supersession import Told, effective
+from tests.ledger.loan.lives import KES, Life, loan
+from tests.verifier.small_ledger import agreement
+
+
+def test_a_correction_puts_what_is_right_in_the_place_of_what_was_wrong_and_rewrites_nothing() -> None:
+    life = Life()
+    life.say(agreement(principal=300), "2019-01-01")
+    wrong = life.say(credit.Disbursement(amount=3_000, tranche=1, **KES), "2019-01-01")
+    life.pays(100, "2019-01-20")
+    right = life.say(credit.Disbursement(amount=300, tranche=1, **KES), "2019-01-01")
+    life.corrects(wrong, right, "2019-01-25")
+    found = life.on("2019-01-25")
+    assert (found.state.balance, found.state.disbursed, found.state.stage) == (200, 300, "active")
+    assert [each.told.kind for each in found.counted] == ["agreement", "disbursement", "repayment", "correction"]
+    assert found.counted[1].told.id == right
+    assert life.on("2019-01-25", known_at=2).state.balance == 2_900
+    assert len(life.told) == found.state.events == 5
+
+
+def test_a_correction_may_not_name_what_is_not_on_the_account() -> None:
+    life = loan()
+    target = life.told[1].id
+    with pytest.raises(Refused) as caught:
+        life.corrects(
+            target, life.ledger.attest("acacia", agreement(), "2019-01-01", b"\x0d" * 32).envelope.id, "2019-02-01"
+        )
+    assert (caught.value.code, caught.value.path) == ("replacement_unknown", "$.body.replacement")
+
+
+def test_a_deletion_that_is_deleted_brings_back_what_it_took_out() -> None:
+    life = loan()
+    paid = life.pays(110, "2019-01-10")
+    gone = life.deletes(paid, "2019-01-15")
+    assert life.days("2019-01-20") == (10, 10)
+    life.deletes(gone, "2019-01-16")
+    assert life.days("2019-01-20") == (0, 0)
+    assert [each.told.kind for each in life.on("2019-01-20").counted] == [
+        "agreement", "disbursement", "schedule", "repayment", "deletion",
+    ]  # fmt: skip
+
+
+def test_a_deletion_of_what_is_not_on_the_account_changes_nothing_here() -> None:
+    life = loan()
+    before = life.on("2019-02-01").state.balance
+    life.deletes(life.ledger.attest("acacia", agreement(), "2019-01-01", b"\x0d" * 32).envelope.id, "2019-01-15")
+    assert life.on("2019-02-01").state.balance == before == 330
+
+
+def test_to_undo_a_disbursement_is_to_delete_it_and_only_before_the_first_payment() -> None:
+    life = Life()
+    life.say(agreement(), "2019-01-01")
+    out = life.say(credit.Disbursement(amount=300, tranche=1, **KES), "2019-01-02")
+    gone = life.deletes(out, "2019-01-03")
+    assert (life.stage("2019-01-03"), life.on("2019-01-03").state.disbursed) == ("approved", 0)
+    life.deletes(gone, "2019-01-04")
+    life.pays(10, "2019-01-05")
+    with pytest.raises(Refused) as caught:
+        life.deletes(out, "2019-01-06")
+    assert caught.value.code == "transition_refused"
+    assert life.stage("2019-01-06") == "active"
+
+
+def test_a_write_off_is_undone_by_deleting_it() -> None:
+    life = loan()
+    ended = life.say(credit.Closure(cause="written_off"), "2019-05-01")
+    assert life.stage("2019-05-01") == "written_off"
+    life.deletes(ended, "2019-05-02")
+    assert (life.stage("2019-05-02"), life.days("2019-05-02")) == ("active", (112, 112))
+
+
+def test_a_plan_that_is_told_before_the_money_goes_out_is_not_owed_twice() -> None:
+    life = Life()
+    life.say(agreement(), "2019-01-01")
+    life.plans("2019-01-01", ("2019-01-10", 300, 10))
+    life.say(credit.Disbursement(amount=300, tranche=1, **KES), "2019-01-02")
+    assert life.on("2019-01-02").state.balance == 310
+    life.say(credit.Disbursement(amount=50, tranche=2, **KES), "2019-01-03")
+    assert life.on("2019-01-03").state.balance == 360
+
+
+def test_tranches_and_versions_of_the_plan_add_up() -> None:
+    life = loan()
+    life.pays(110, "2019-01-10")
+    life.say(credit.Disbursement(amount=200, tranche=2, **KES), "2019-01-15")
+    assert life.on("2019-01-15").state.balance == 420
+    life.plans("2019-01-15", ("2019-02-10", 200, 15), ("2019-03-10", 200, 10), cause="disbursement")
+    state = life.on("2019-01-16").state
+    assert (state.disbursed, state.balance, state.loose) == (500, 425, 0)
+    assert [(row[0], sum(row[1:])) for row in state.schedule] == [
+        (date(2019, 2, 10).toordinal(), 215), (date(2019, 3, 10).toordinal(), 210),
+    ]  # fmt: skip
+
+
+def test_a_new_version_of_the_plan_leaves_what_was_due_before_its_first_instalment_unmet() -> None:
+    life = loan()
+    life.plans("2019-02-01", ("2019-02-10", 100, 5), ("2019-03-10", 100, 5), cause="rate_change")
+    assert (life.days("2019-02-05"), life.on("2019-02-05").state.balance) == ((26, 26), 320)
+
+
+def test_a_corrected_plan_was_so_from_the_first_day() -> None:
+    life = loan()
+    life.pays(50, "2019-01-10")
+    assert life.days("2019-01-20") == (10, 10)
+    life.plans("2019-02-01", ("2019-01-10", 50, 0), ("2019-02-10", 250, 0), cause="correction")
+    assert (life.days("2019-02-01"), life.on("2019-02-01").state.balance) == ((0, 0), 250)
+
+
+def test_an_overpayment_is_owed_to_the_borrower_until_it_is_refunded() -> None:
+    life = loan()
+    paid = life.pays(340, "2019-01-10")
+    assert (life.stage("2019-01-10"), life.on("2019-01-10").state.balance) == ("overpaid", -10)
+    life.takes_back(paid, 10, "2019-01-12", cause="refund")
+    state = life.on("2019-01-12").state
+    assert (state.stage, state.balance, state.closed) == ("paid", 0, date(2019, 1, 10))
+
+
+def test_taking_back_a_part_of_what_overpaid_leaves_nothing_owed() -> None:
+    life = loan()
+    paid = life.pays(340, "2019-01-10")
+    life.takes_back(paid, 10, "2019-01-12")
+    assert (life.stage("2019-01-12"), life.on("2019-01-12").state.balance) == ("paid", 0)
+
+
+def test_a_back_dated_payment_that_the_books_did_not_know_of_meets_what_they_called_overdue() -> None:
+    life = loan()
+    life.books("2019-01-31", balance=330, dpd=21, past_due=110, status="past_due")
+    life.pays(110, "2019-01-30")
+    found = life.on("2019-02-01")
+    assert (found.arrears.days, found.arrears.amount, found.state.balance) == (0, 0, 220)
+    assert life.on("2019-02-01", known_at=3).arrears.days == 22
+
+
+def test_a_payment_that_the_books_knew_of_is_not_counted_twice() -> None:
+    life = loan()
+    life.pays(60, "2019-01-30")
+    life.books("2019-01-31", balance=270, dpd=21, past_due=50, status="past_due")
+    found = life.on("2019-02-01")
+    assert (found.arrears.days, found.arrears.amount, found.state.balance) == (22, 50, 270)
+
+
+def test_a_sold_loan_keeps_its_history_and_both_accounts_name_each_other() -> None:
+    seller, buyer, here = loan(), Life(), b"\x0c" * 32
+    seller.books("2019-02-28", balance=330, dpd=49, past_due=220, status="past_due")
+    seller.say(
+        credit.Transfer(balance=330, buyer="baobab", new_account=b"\x0e" * 32, seller="acacia", **KES), "2019-03-01"
+    )
+    buyer.say(agreement(predecessor=here, predecessor_lender="acacia"), "2019-03-01")
+    buyer.books("2019-03-31", balance=330, dpd=80, past_due=330, status="past_due")
+    sold = seller.on("2020-01-01")
+    assert (sold.state.stage, sold.state.grid, sold.successor) == ("sold", "1", b"\x0e" * 32)
+    assert (sold.arrears.days, sold.state.closed) == (50, date(2019, 3, 1))
+    assert buyer.on("2019-04-01").predecessor == ("acacia", here)
+    assert (buyer.days("2019-04-01")[0], buyer.on("2019-04-01").arrears.since) == (81, date(2019, 1, 10))
+    with pytest.raises(Refused):
+        seller.pays(1, "2019-03-02")
+
+
+def test_a_refinanced_loan_names_the_one_that_took_its_place() -> None:
+    life = loan()
+    life.say(credit.Closure(cause="refinanced", new_account=b"\x0f" * 32), "2019-02-01")
+    assert (life.stage("2019-02-01"), life.on("2019-02-01").successor) == ("refinanced", b"\x0f" * 32)
+
+
+def test_guarantees_and_collateral_stand_by_rank_until_they_are_released() -> None:
+    life = loan()
+    life.say(credit.Guarantee(cap=50, guarantor=b"\x01" * 32, type="person", **KES), "2019-01-02")
+
+    def pledge(item: bytes, rank: int, released: date | None = None) -> credit.Collateral:
+        return credit.Collateral(
+            item=item, kind="car", lien_rank=rank, released=released, value=9, valued_on=date(2019, 1, 1), **KES
+        )
+
+    life.say(pledge(b"\x02" * 32, 2), "2019-01-02")
+    life.say(pledge(b"\x03" * 32, 1), "2019-01-03")
+    found = life.on("2019-02-01")
+    assert [body.lien_rank for body in found.collateral] == [1, 2]
+    assert [body.cap for body in found.guarantees] == [50]
+    life.say(pledge(b"\x03" * 32, 1, date(2019, 3, 1)), "2019-02-20")
+    assert [body.lien_rank for body in life.on("2019-02-28").collateral] == [1, 2]
+    assert [body.lien_rank for body in life.on("2019-03-01").collateral] == [2]
+
+
+def test_recoveries_add_up_beside_the_money() -> None:
+    life = loan()
+    life.say(credit.Closure(cause="written_off"), "2019-05-01")
+    for gross in (30, 20):
+        life.say(credit.Recovery(cost=4, gross=gross, source="cash", **KES), "2019-06-01")
+    found = life.on("2019-06-01")
+    assert (found.state.stage, found.recovered, found.state.balance) == ("recovered", (50, 8), 330)
+
+
+def test_an_insolvency_stands_beside_the_account_until_it_is_discharged() -> None:
+    life = loan()
+    body = credit.Insolvency(discharged=date(2020, 1, 1), filed=date(2019, 5, 1), type="bankruptcy")
+    told = [*life.told, Told(9, life.ledger.attest("acacia", body, "2019-05-01"))]
+    assert account(told, as_of=date(2019, 6, 1)).insolvencies == [body]
+    assert account(told, as_of=date(2020, 1, 1)).insolvencies == []
+    assert account(told, as_of=date(2019, 6, 1)).state.stage == "active"
+
+
+def test_a_day_to_come_is_the_present_plan_with_nothing_more_paid() -> None:
+    life = loan()
+    life.pays(110, "2019-01-10")
+    assert (life.days("2019-01-11"), life.days("2019-02-20"), life.days("2019-04-01")) == ((0, 0), (10, 10), (50, 50))
+    assert life.overdue("2019-04-01") == 220
+
+
+def test_a_day_before_an_event_does_not_know_of_it_and_an_event_without_its_place_waits() -> None:
+    life = loan()
+    life.say(credit.ChargeOff(amount=1, original_amount=1, **KES), "2019-06-10")
+    assert life.on("2019-06-09").state.charged_off is None
+    early = Life()
+    early.say(agreement(), "2019-02-01")
+    early.say(credit.Disbursement(amount=300, tranche=1, **KES), "2019-01-15")
+    assert (early.stage("2019-01-20"), early.on("2019-01-20").state.balance) == ("new", 300)
+    assert early.stage("2019-02-01") == "active"
+
+
+def test_effective_gives_every_attestation_its_own_place_when_nothing_supersedes() -> None:
+    life = loan()
+    assert [each.place for each in effective(life.told)] == [0, 1, 2]
+
+
+def test_a_replacement_of_a_replacement_stands_where_the_first_stood() -> None:
+    life = loan()
+    first = life.pays(1, "2019-01-10")
+    second = life.pays(2, "2019-01-10")
+    life.corrects(first, second, "2019-01-11")
+    third = life.pays(110, "2019-01-10")
+    life.corrects(second, third, "2019-01-12")
+    counted = effective(life.told)
+    assert [each.told.id for each in counted if each.told.kind == "repayment"] == [third]
+    assert next(each.place for each in counted if each.told.id == third) == 3
+    assert life.days("2019-01-20") == (0, 0)
+
+
+def test_a_correction_of_a_correction_is_judged_by_the_newest() -> None:
+    life = loan()
+    paid = life.pays(110, "2019-01-10")
+    wrong = life.corrects(paid, None, "2019-01-11")
+    assert life.days("2019-01-20") == (10, 10)
+    change = sharing.ChangedField(name="refs", new_hash=bytes(32), old_hash=bytes(32))
+    life.say(sharing.Correction(cause="error", changes=(change,)), "2019-01-12", wrong)
+    assert life.days("2019-01-20") == (0, 0)

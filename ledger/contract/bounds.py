@@ -57,3 +57,6 @@ PROPOSALS_MAX: Final = 64
 
 INSTALMENTS_MAX: Final = 1_023
 """Largest instalment that a rule's ``once`` tells apart: twice the longest schedule, 128 bytes of memory a rule."""
+
+CONTRACTS_CACHED_MAX: Final = 4_096
+"""Compiled contracts kept by one process, about 10 kB each; their expressions are shared."""

@@ -22,11 +22,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from ledger.contract.bounds import EFFECTS_PER_CAUSE_MAX, FAULTS_MAX
+from ledger.contract.bounds import CONTRACTS_CACHED_MAX, EFFECTS_PER_CAUSE_MAX, FAULTS_MAX
 from ledger.contract.conditions import term_types
-from ledger.contract.document import ENGINE, SCHEMA, Document, Rule
+from ledger.contract.document import ENGINE, SCHEMA, Document, Rule, read_document
 from ledger.contract.program import CompiledContract, Fault, compile_rules
 from ledger.contract.vocabulary import CAUSES, EFFECTS, ROLES, STANDING_INPUTS, TRIGGERS
 from ledger.currency import MINOR_DIGITS
@@ -71,6 +72,15 @@ def compile_contract(document: Document) -> CompiledContract:
                            expected=first.expected, found=first.found,
                            advice="Run `tallystick contract check FILE` to see every fault.")  # fmt: skip
     return examined.contract
+
+
+@lru_cache(maxsize=CONTRACTS_CACHED_MAX)
+def compiled(data: bytes) -> CompiledContract:
+    """A contract from its canonical bytes, ready to execute; kept in this process.
+
+    Raises the errors of ``read_document`` and ``compile_contract``.
+    """
+    return compile_contract(read_document(data))
 
 
 def effects_per_cause(document: Document) -> int:

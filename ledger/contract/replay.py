@@ -33,8 +33,7 @@ from uuid import UUID
 from ledger.attestation.contract_kinds import Cause, Effect, Tick
 from ledger.attestation.contract_kinds import Contract as ContractStep
 from ledger.attestation.envelope import Attestation, encode_body
-from ledger.contract.check import compile_contract
-from ledger.contract.document import read_document
+from ledger.contract.check import compiled
 from ledger.contract.engine import BLIND, Event, Inputs, execute, listens
 from ledger.contract.inputs import NOBODY, BorrowerInputs, LoanInputs, loan_inputs
 from ledger.contract.memory import ContractState, Memory, after_step
@@ -209,7 +208,7 @@ class Replayer:
         """The contract of a step, by its document; its memory is not there yet."""
         data = step.document or self._documents.get(step.contract)
         try:
-            contract = compile_contract(read_document(data or b""))
+            contract = compiled(data or b"")
         except TallystickError:
             contract = None
         if contract is None or contract.hash != step.contract:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
 from ledger.contract.bounds import FAULTS_MAX
-from ledger.contract.check import compile_contract, effects_per_cause, examine
+from ledger.contract.check import CHAIN_MAX, compile_contract, compiled, effects_per_cause, examine
+from ledger.contract.document import Document, canonical_bytes
+from ledger.contract.engine import execute
+from ledger.contract.occurrences import Occurrence
+from ledger.contract.vocabulary import EFFECTS, TRIGGERS
 from ledger.errors import InvalidInput
 from ledger.loan.calendars import HASHES
-from tests.support.contracts import ALERT, BOTH, PENALTY, document, rule
+from tests.support.contracts import ALERT, BOTH, DAY, IN_FORCE, PENALTY, document, event, inputs, rule
 
 OFFER = {"effect": "proposal.open", "offer": "restructure", "to": "borrower", "code": "x", "days": 1}
 GRANTS = {"alert.raise": ["lender"], "proposal.open": ["lender"], "penalty.apply": BOTH}
@@ -107,3 +112,53 @@ def test_business_days_need_a_holiday_list() -> None:
     waiting = rule(**{"if": "event.business_day && loan.dpd > 3"})
     assert faults_of(waiting) == [("calendar_missing", "$.calendar")]
     assert faults_of(waiting, calendar=f"KE/2026#{HASHES['KE/2026']}") == []
+
+
+def a_random_document(rng: random.Random) -> Document:
+    """Rules between random triggers and effects, each effect above its trigger; some granted, some not."""
+    rules = []
+    for number in range(rng.randint(1, 24)):
+        trigger = rng.choice(sorted(TRIGGERS))
+        above = [item for item in EVERY_EFFECT if EFFECTS[str(item["effect"])].stratum > TRIGGERS[trigger].stratum]
+        rules.append(rule(id=f"r{number}", on=[trigger], do=rng.choices(above, k=rng.randint(1, 2))))
+    granted = {name for name, effect in EFFECTS.items() if not effect.money or rng.random() < 0.7}
+    return document(*rules, authority={name: list(EFFECTS[name].needs) for name in granted})
+
+
+EVERY_EFFECT: list[dict[str, Any]] = [
+    ALERT, PENALTY, OFFER, {"effect": "discount.apply", "amount": 1, "code": "x"},
+    {"effect": "terms.change", "what": "rate_ppm", "by": 1, "code": "x"}, {"effect": "collateral.release", "code": "x"},
+    {"effect": "attestation.emit", "kind": "notice", "code": "x"}, {"effect": "consent.require", "code": "x", "days": 1},
+]  # fmt: skip
+
+
+def test_every_event_ends_within_the_worst_case_that_was_computed() -> None:
+    rng, met = random.Random(11), 0
+    for _ in range(300):
+        examined = examine(a_random_document(rng))
+        if examined.contract is None:
+            assert [fault.code for fault in examined.faults] == ["contract_explodes"]
+            continue
+        trigger = rng.choice(sorted(examined.contract.by_trigger))
+        told = {f"event.{name}": {"INT": 1, "BOOL": True, "STRING": "x"}[known.type]
+                for name, known in TRIGGERS[trigger].inputs.items()}  # fmt: skip
+        happened = Occurrence(trigger, {"event.day": DAY.toordinal(), **told})
+        effects = execute(examined.contract, IN_FORCE, event(1, happened), inputs()).effects
+        assert 0 < len(effects) <= examined.effects_per_cause
+        met += len(effects) > 5
+        links = {effect.n: effect.after for effect in effects}
+        for n in links:
+            chain = [n]
+            while (after := links[chain[-1]]) is not None:
+                assert after < chain[-1]
+                chain.append(after)
+            assert len(chain) <= CHAIN_MAX
+    assert met > 20
+
+
+def test_a_contract_is_compiled_once_from_its_bytes() -> None:
+    data = canonical_bytes(document(title="Once"))
+    assert compiled(data) is compiled(bytes(bytearray(data)))
+    with pytest.raises(InvalidInput) as caught:
+        compiled(canonical_bytes(document(currency="XXX")))
+    assert caught.value.code == "contract_invalid"

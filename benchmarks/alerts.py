@@ -170,7 +170,13 @@ async def _play(
     free = [await Connection.open(server.base_url) for _ in range(8)]
     under_way: set[asyncio.Task[None]] = set()
 
-    async def publish(lender: str, batch: SignedBatch, awaited: Key | None) -> None:
+    last: dict[bytes, asyncio.Task[None]] = {}
+
+    async def publish(
+        lender: str, batch: SignedBatch, awaited: Key | None, before: asyncio.Task[None] | None = None
+    ) -> None:
+        if before is not None:
+            await before  # what is about one borrower comes in its order
         connection = free.pop() if free else await Connection.open(server.base_url)
         await posts[lender].post(connection, batch)
         if awaited is not None:
@@ -181,7 +187,10 @@ async def _play(
     for number, plan in enumerate(plans):
         await asyncio.sleep(max(began + number / rate - time.perf_counter(), 0))
         batch = posts[plan.lender].workload.signed(_attestations(plan))
-        under_way.add(asyncio.create_task(publish(plan.lender, batch, plan.awaited)))
+        before = last.get(plan.subject)
+        task = asyncio.create_task(publish(plan.lender, batch, plan.awaited, before))
+        last[plan.subject] = task
+        under_way.add(task)
         if number % 4 == 0:
             quiet = posts["cedar"].workload.repayments(10)
             under_way.add(asyncio.create_task(publish("cedar", quiet, None)))

@@ -26,7 +26,6 @@ from functools import lru_cache
 from typing import Final
 
 from ledger.contract.bounds import CONTRACTS_CACHED_MAX, EFFECTS_PER_CAUSE_MAX, FAULTS_MAX
-from ledger.contract.conditions import term_types
 from ledger.contract.document import ENGINE, SCHEMA, Document, Rule, read_document
 from ledger.contract.program import CompiledContract, Fault, compile_rules
 from ledger.contract.vocabulary import CAUSES, EFFECTS, ROLES, STANDING_INPUTS, TRIGGERS
@@ -201,8 +200,3 @@ def _notes(document: Document) -> Iterator[str]:
 
 CHAIN_MAX: Final = max(effect.stratum for effect in EFFECTS.values())
 """Longest chain of effects of effects, whatever a document says."""
-
-
-def types_of(document: Document) -> dict[str, str]:
-    """Every name that the document's own terms give to expressions, with its type."""
-    return {f"contract.{name}": kind for name, kind in term_types(document.terms)}

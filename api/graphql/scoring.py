@@ -10,6 +10,7 @@ Rules
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Annotated
 from uuid import UUID as Uuid
 
@@ -21,10 +22,11 @@ from api.graphql.errors import UserError
 from api.graphql.fields import guarded_field, guarded_mutation, guarded_type, open_type
 from api.graphql.log import Receipt, receipt_of
 from api.graphql.payloads import IDEMPOTENCY, AccountInput, Input, account_of, answered, errors_field
-from api.graphql.scalars import UUID, Base64, Timestamp
+from api.graphql.scalars import UUID, Base64, Date, Timestamp
 from ledger.attestation.canonical import parse_strict
 from ledger.errors import InvalidInput
 from ledger.node.idempotent import Request
+from ledger.node.letters import letter_for
 from ledger.node.scoring import Asked, Given, Models, Scoring, payload_of, read_given
 from ledger.risk.reasons import sentence
 from ledger.store.model_rows import ModelRow
@@ -77,6 +79,26 @@ class Score:
     points: int = strawberry.field(description="More is better.")
     probability_ppm: int = strawberry.field(description="Probability of default, in parts per million.")
     reasons: list[ScoreReason] = strawberry.field(description="At most four, the most costly first.")
+
+
+@strawberry.enum(description="What was decided against the borrower.")
+class AdverseDecision(Enum):
+    """What was decided against the borrower."""
+
+    DECLINED = strawberry.enum_value("declined", description="The application was not approved.")
+    COUNTER_OFFER = strawberry.enum_value("counter_offer", description="Other terms were offered.")
+    CLOSED = strawberry.enum_value("closed", description="The account was closed.")
+    LIMIT_REDUCED = strawberry.enum_value("limit_reduced", description="The limit was reduced.")
+
+
+@guarded_type(permission=Permission.SCORES_RECORD, description="A letter to the borrower, in English.")
+class AdverseActionLetter:
+    """A letter to the borrower."""
+
+    text: str = strawberry.field(description="What it says.")
+    reasons: list[str] = strawberry.field(description="Codes of the reasons in it, the keys for translations.")
+    send_by: Date | None = strawberry.field(description="The last day to send it; null where the pack sets none.")
+    receipt: Base64 = strawberry.field(description="SHA-256 of the text: the receipt of its notice attestation.")
 
 
 @strawberry.input(description="A scoring model that is to be registered.")
@@ -157,6 +179,29 @@ class ScoringQuery:
     async def scoring_models(self, info: Info) -> list[ScoringModel]:
         """Scoring models."""
         return [model_of(row) for row in await Models(info.context.node).all()]
+
+    @guarded_field(
+        permission=Permission.SCORES_RECORD,
+        description="The letter that tells a borrower why, under the rules of the caller's country. Nothing is recorded.",
+    )
+    async def adverse_action_letter(
+        self,
+        info: Info,
+        reasons: Annotated[list[str], strawberry.argument(description="Codes of a score's reasons, in its order.")],
+        decided_on: Annotated[Date, strawberry.argument(description="The day of the decision.")],
+        decision: Annotated[AdverseDecision, strawberry.argument(description="What was decided.")],
+        statements: Annotated[
+            list[str] | None, strawberry.argument(description="Sentences to stand in it word for word.")
+        ] = None,
+    ) -> AdverseActionLetter:
+        """The letter that tells a borrower why."""
+        context = info.context
+        country = (await context.node.publisher.participants(context.tenant)).tenant(context.tenant).country
+        letter = letter_for(country, reasons, decided_on=decided_on, action=decision.value, statements=statements or ())
+        return AdverseActionLetter(
+            text=letter.text, reasons=list(letter.reasons), receipt=Base64(letter.digest),
+            send_by=None if letter.send_by is None else Date(letter.send_by),
+        )  # fmt: skip
 
     @guarded_field(
         permission=Permission.MODELS_READ,

@@ -130,8 +130,8 @@ BODIES: Final[dict[str, Body]] = {
         version=1,
     ),
     "score": sharing.Score(
-        input_root=HASH, model="m", model_version="1", reasons=("r",), scale_max=900, scale_min=-(2**53 - 1),
-        valid_until=DAY, value=-5,
+        as_of=4, input_root=HASH, model="m", model_hash=HASH, model_version="1", reasons=("r",), scale_max=900,
+        scale_min=-(2**53 - 1), valid_until=DAY, value=-5,
     ),
     "statement": sharing.Statement(text="I paid \u2013 see \U0001f4c4"),
     "status_snapshot": credit.StatusSnapshot(

@@ -17,8 +17,9 @@ TABLE = {
     "bureau": EVERYONE | {"consents:read", "consents:request", "subjects:resolve", "views:read"},
     "lender": EVERYONE
     | {"alerts:read", "alerts:work", "attestations:publish", "batches:read", "events:record", "loans:read"}
-    | {"subjects:resolve"},
-    "operator": EVERYONE | {"keys:manage", "subjects:erase", "subjects:resolve", "tenants:manage"},
+    | {"models:read", "scores:record", "subjects:resolve"},
+    "operator": EVERYONE
+    | {"keys:manage", "models:manage", "models:read", "subjects:erase", "subjects:resolve", "tenants:manage"},
 }
 
 

@@ -6,6 +6,7 @@ import importlib.util
 import json
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -44,6 +45,10 @@ mutation ($input: ScoreRecordInput!) {
     score { attestation model snapshot asOf points probabilityPpm reasons { code sentence pointsLost } }
     receipt { index } errors { reason path }
   }
+}"""
+LETTER = """
+query ($reasons: [String!]!, $day: Date!) {
+  adverseActionLetter(reasons: $reasons, decidedOn: $day, decision: LIMIT_REDUCED) { text reasons sendBy receipt }
 }"""
 DRIFT = "query ($model: Base64!, $month: Int!) { scoreDrift(model: $model, month: $month) { name psiBp alert } }"
 LATE = (
@@ -253,3 +258,12 @@ async def test_only_the_operator_manages_models_and_only_lenders_score(applicati
     assert await application.code(REGISTER, application.lender(), input=registering()) == "permission_denied"
     assert await application.code(SCORE, application.app(), input=scoring(str(UUID(int=7)))) == "permission_denied"
     assert await application.code(LIST, application.app()) == "permission_denied"
+
+
+async def test_a_lender_gets_the_letter_for_a_scores_reasons(application: Application) -> None:
+    asked = {"reasons": ["arrears_now", "months_unpaid"], "day": "2026-11-24"}
+    found = (await application.data(LETTER, application.lender(), **asked))["adverseActionLetter"]
+    assert found["text"].startswith("We reduced your credit limit.\nDecided on 2026-11-24.\n")
+    assert (found["reasons"], found["sendBy"]) == (asked["reasons"], None)
+    assert b64decode(found["receipt"]) == sha256(found["text"].encode()).digest()
+    assert await application.code(LETTER, application.lender(), reasons=["fate"], day="2026-11-24") == "reason_unknown"

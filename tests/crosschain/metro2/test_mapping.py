@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import date
 from types import SimpleNamespace
 from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
@@ -20,12 +21,13 @@ from crosschain.metro2.rules import STATUSES, accept
 from crosschain.metro2.synthetic import synthetic_records
 from crosschain.metro2.values import Value, assemble, convert, segment_of
 from ledger.attestation.credit_kinds import Agreement, ChargeOff, Closure, StatusSnapshot, Transfer
-from ledger.attestation.envelope import Envelope
+from ledger.attestation.envelope import Attestation, Envelope
 from ledger.attestation.sharing_kinds import Dispute, Extension
 from ledger.errors import InvalidInput
+from ledger.loan.account import replayed
 from ledger.loan.history import month_of, profile
-from ledger.loan.fold import fold
 from ledger.loan.state import LoanState
+from ledger.loan.supersession import Told
 
 PLACE = Place("7d444840-9dc0-8d1a-9d1a-5ffdce74fad2", 3)
 PERSONAL = {"surname": "EXAMPLE", "first_name": "ANN", "social_security_number": "900104321", "city": "NOWHERE"}
@@ -46,12 +48,13 @@ def claimed(made: Record, **options: Any) -> tuple[Claim, ...]:
 
 
 def folded(claims: tuple[Claim, ...]) -> LoanState:
-    state: LoanState | None = None
-    for kind, day, role, body in claims:
-        envelope = SimpleNamespace(kind=kind, effective_date=day, role=role, subject=b"s" * 32)
-        state = fold(state, cast(Envelope, envelope), body)
-    assert state is not None
-    return state
+    """The loan after these claims, as the ledger takes them in."""
+    chain = []
+    for number, (kind, day, role, body) in enumerate(claims):
+        about = {"kind": kind, "effective_date": day, "role": role, "subject": b"s" * 32}
+        envelope = SimpleNamespace(**about, id=UUID(int=number), refs=())
+        chain.append(Told(number, Attestation(cast(Envelope, envelope), body, b"", b"")))
+    return replayed(chain)
 
 
 def body_of(claims: tuple[Claim, ...], kind: str) -> Any:
@@ -178,7 +181,7 @@ def test_a_charge_off_is_dated_no_later_than_the_history_shows_it(history: str, 
 )
 def test_an_account_that_ended_is_closed_on_its_closing_date(status: str, comment: str, cause: Any) -> None:
     closed = date(2018, 12, 7)
-    claims = claimed(record(status, special_comment=comment, date_closed=closed))
+    claims = claimed(record(status, special_comment=comment, date_closed=closed, current_balance=0))
     assert claims[-2] == Claim("closure", closed, "borrower", Closure(cause=cause))
     assert folded(claims).closed == closed
     undated = claimed(record(status, special_comment=comment))

@@ -102,9 +102,15 @@ def _redrawn(pairs: Sequence[tuple[float, float]]) -> float:
     return sum(pair[0] for pair in pairs) / own - 1 if own else 0.0
 
 
-def measure(table: Table, *, seed: int, views: Sequence[str] = ("own", "ledger", "late")) -> dict[str, Figures]:
+def measure(
+    table: Table,
+    *,
+    seed: int,
+    views: Sequence[str] = ("own", "ledger", "late"),
+    alerts_per_thousand: int = ALERTS_PER_THOUSAND,
+) -> dict[str, Figures]:
     """The figures of the named views: `own`, `ledger`, `late`, or `without <signal>`."""
-    return {view: _figures(table, _scores(columns_of(table, view), table, seed)) for view in views}
+    return {view: _figures(table, _scores(columns_of(table, view), table, seed), alerts_per_thousand) for view in views}
 
 
 def shuffled(table: Table, *, seed: int) -> Figures:
@@ -115,7 +121,7 @@ def shuffled(table: Table, *, seed: int) -> Figures:
     """
     labels = table.labels[:]
     Random(seed).shuffle(labels)
-    return _figures(table, _scores(columns_of(table, "ledger"), table, seed, labels))
+    return _figures(table, _scores(columns_of(table, "ledger"), table, seed, labels), ALERTS_PER_THOUSAND)
 
 
 def columns_of(table: Table, view: str) -> Columns:
@@ -146,9 +152,9 @@ def _scores(columns: Columns, table: Table, seed: int, dealt: Sequence[int] | No
     return [by_half[borrower % 2][row] for row, borrower in enumerate(table.borrowers)]
 
 
-def _figures(table: Table, scores: Sequence[int]) -> Figures:
+def _figures(table: Table, scores: Sequence[int], alerts_per_thousand: int) -> Figures:
     halves = [[row for row, borrower in enumerate(table.borrowers) if borrower % 2 == half] for half in (0, 1)]
-    raised = [share for rows in halves for share in _alerts(scores, rows)]
+    raised = [share for rows in halves for share in _alerts(scores, rows, alerts_per_thousand)]
     true = [(row, share) for row, share in raised if table.labels[row]]
     hits: dict[int, float] = {}
     for row, share in true:
@@ -164,9 +170,9 @@ def _figures(table: Table, scores: Sequence[int]) -> Figures:
     )
 
 
-def _alerts(scores: Sequence[int], rows: Sequence[int]) -> list[tuple[int, float]]:
+def _alerts(scores: Sequence[int], rows: Sequence[int], alerts_per_thousand: int) -> list[tuple[int, float]]:
     """The rows that the budget pays for. Those tied in the last place each get their share of what is left of it."""
-    budget = max(1, len(rows) * ALERTS_PER_THOUSAND // 1000)
+    budget = max(1, len(rows) * alerts_per_thousand // 1000)
     ranked = sorted(rows, key=lambda row: -scores[row])
     last = scores[ranked[budget - 1]]
     above = [row for row in ranked[:budget] if scores[row] > last]

@@ -132,6 +132,13 @@ def _step(feature: _Feature, pull: list[float], stiffness: list[float], noise_a_
     return moved
 
 
+def _forces(logits: list[float], labels: Sequence[int]) -> tuple[list[float], list[float]]:
+    """The slope and the curvature of each row's likelihood."""
+    chances = [1 / (1 + exp(-logit)) for logit in logits]
+    pull = [label - chance for label, chance in zip(labels, chances, strict=True)]
+    return pull, [chance * (1 - chance) for chance in chances]
+
+
 def fit(
     columns: Columns, labels: Sequence[int], directions: Mapping[str, int], *, noise_a_bin: float = NOISE_A_BIN
 ) -> Scorecard:
@@ -143,12 +150,10 @@ def fit(
     features = [_feature(name, values, directions.get(name, 0)) for name, values in columns.items()]
     share = (sum(labels) + 1) / (len(labels) + 2)
     logits = [log(share / (1 - share))] * len(labels)
+    pull, stiffness = _forces(logits, labels)
     for _ in range(PASSES):
         changed = False
         for feature in features:
-            chances = [1 / (1 + exp(-logit)) for logit in logits]
-            pull = [label - chance for label, chance in zip(labels, chances, strict=True)]
-            stiffness = [chance * (1 - chance) for chance in chances]
             moved = _step(feature, pull, stiffness, noise_a_bin)
             if moved is None:
                 continue
@@ -157,6 +162,7 @@ def fit(
                 feature.levels[place] += move
                 for row in feature.rows[place]:
                     logits[row] += move
+            pull, stiffness = _forces(logits, labels)
         if not changed:
             break
     used = [feature for feature in features if any(feature.levels)]

@@ -46,16 +46,7 @@ from ledger.store.database import Connection, Database, begin
 from ledger.store.group_rows import STAGING, stage_group, write_group
 from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency, read_idempotency
 from ledger.store.loan_rows import read_loans
-from ledger.store.log_rows import (
-    EntryRow,
-    Head,
-    acknowledge,
-    advance,
-    bump_epoch,
-    entries_by_batch,
-    hold_head,
-    insert_tiles,
-)
+from ledger.store.log_rows import EntryRow, Head, acknowledge, advance, bump_epoch, entries_by_batch, insert_tiles
 from ledger.store.small_commit import LoanMoved, commit_small
 from ledger.types import EntryIndex, TenantId, UnixMillis
 
@@ -262,9 +253,8 @@ class Committer:
         await begin(connection, tenants=_tenants(group))
         await self._turn_to_fold(ticket)
         if self._insistent:  # all groups before are over, so nobody of this process waits for the row
-            await hold_head(connection)
             async with self._keeper.turn:
-                await self._keeper.load(connection, self._sources.now())
+                await self._keeper.hold(connection, self._sources.now())
         accepted, refused, changed = await self._project(connection, group, ticket)
         if refused:
             await ticket.turn(Step.DONE)  # what they were refused on is committed, or this group begins again

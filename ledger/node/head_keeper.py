@@ -15,7 +15,7 @@ from ledger.log.merkle import EMPTY_ROOT
 from ledger.log.right_edge import RightEdge
 from ledger.log.tiles import TILE_WIDTH, full_tiles, partial_width
 from ledger.store.database import Connection
-from ledger.store.log_rows import Head, create_head, read_head, read_leaves, read_tile_roots
+from ledger.store.log_rows import Head, create_head, hold_head, read_head, read_leaves, read_tile_roots
 from ledger.types import UnixMillis
 
 
@@ -43,6 +43,11 @@ class HeadKeeper:
     def adopt(self, head: Head, edge: RightEdge) -> None:
         """Take over what was just committed."""
         self._head, self._edge = head, edge
+
+    async def hold(self, connection: Connection, now: UnixMillis) -> Head:
+        """The same as :meth:`load`, and nobody else moves the head until the transaction of ``connection`` ends."""
+        await hold_head(connection)
+        return await self.load(connection, now)
 
     async def load(self, connection: Connection, now: UnixMillis) -> Head:
         """Read head and edge from the store, making an empty log on the first start.

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from random import Random
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from ledger.attestation import credit_kinds as credit
-from ledger.loan.account import replayed
+from ledger.loan.account import account, replayed
+from ledger.loan.arrears import arrears
 from ledger.loan.fold import fold
+from ledger.loan.servicing.allocation import Rules
+from ledger.loan.servicing.movements import Movement, Row
+from ledger.loan.servicing.position import service
 from ledger.loan.state import LoanState, NeedsReplay, decode_state, encode_state
 from tests.ledger.loan.lives import loan
 from tests.support.random_loans import random_life, told_of
@@ -29,6 +36,52 @@ def test_the_projection_is_the_fold_of_the_whole_chain_at_every_step(seed: int) 
             assert state == whole, [(a.envelope.kind, a.envelope.effective_date.isoformat(), a.body) for a in life[:at]]
             assert encode_state(state) == encode_state(whole)
             assert decode_state(encode_state(state)) == state
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32), steps=st.integers(1, 30), jumps=st.sampled_from((0, 5, 30)), later=st.integers(0, 400)
+)
+def test_on_any_day_projection_and_whole_account_say_the_same(seed: int, steps: int, jumps: int, later: int) -> None:
+    life, state = random_life(Random(seed), steps, jumps=jumps)
+    assume(state is not None)
+    assert state is not None
+    day = date.fromordinal(state.moved + later)
+    found = account(told_of(life), as_of=day)
+    late = arrears(state, day)
+    assert found.arrears == late
+    assert (found.state.stage, found.state.balance, found.state.closed) == (state.stage, state.balance, state.closed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    payments=st.lists(st.tuples(st.integers(0, 100), st.integers(1, 150)), max_size=8),
+    charges=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30)), max_size=3),
+    day=st.integers(0, 150),
+)
+def test_the_account_and_the_servicing_engine_give_the_same_position(
+    payments: list[tuple[int, int]], charges: list[tuple[int, int]], day: int
+) -> None:
+    life, first = loan(), date(2019, 1, 1)
+    moves = [
+        Movement(kind="disbursement", on=first, order=1, amount=300),
+        Movement(kind="plan", on=first, order=2, rows=tuple(
+            Row(n=n, due=date(2019, n, 10), principal=100, interest=10) for n in (1, 2, 3))),
+    ]  # fmt: skip
+    for order, (after, amount) in enumerate(charges, 3):
+        on = first + timedelta(days=after)
+        ref = life.charges(amount, on.isoformat(), on.isoformat())
+        moves.append(Movement(kind="charge", on=on, order=order, ref=ref.bytes, amount=amount, component="fee", due=on))
+    for order, (after, amount) in enumerate(payments, 10):
+        on = first + timedelta(days=after)
+        ref = life.pays(amount, on.isoformat())
+        moves.append(Movement(kind="repayment", on=on, order=order, ref=ref.bytes, amount=amount))
+    until = first + timedelta(days=day)
+    position, found = service(Rules(), moves, until), account(life.told, as_of=until)
+    oldest = position.oldest_unmet(until)
+    assert found.arrears.since == (None if oldest is None or found.state.stage != "active" else oldest.due)
+    assert found.arrears.amount == position.overdue(until).total
+    assert found.state.balance == position.outstanding - position.overpaid
 
 
 def test_a_loan_that_is_served_in_order_never_needs_a_replay() -> None:

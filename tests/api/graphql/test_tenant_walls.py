@@ -18,6 +18,8 @@ CANARY = "canary-acacia"
 SOMEBODY = {"identifier": {"scheme": "national-id", "value": "KE-1"}}
 A_UUID = "01900000-0000-7000-8000-000000000000"
 
+A_HASH = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
 PAGE = "(first: 2) { nodes { id } }"
 READS: dict[str, str] = {
     "ledgerHead": "{ ledgerHead { size } }",
@@ -35,6 +37,11 @@ READS: dict[str, str] = {
     "consent": '{ consent(id: "Q29uc2VudDowMTkwMDAwMC0wMDAwLTcwMDAtODAwMC0wMDAwMDAwMDAwMDA") { id } }',
     "alerts": f"{{ alerts{PAGE} }}",
     "alert": '{ alert(id: "QWxlcnQ6MDE5MDAwMDAtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAw") { rule } }',
+    "scoringModels": "{ scoringModels { name } }",
+    "scoreDrift": f'{{ scoreDrift(model: "{A_HASH}", month: 202601) {{ name }} }}',
+    "adverseActionLetter": """{
+        adverseActionLetter(reasons: ["arrears_now"], decidedOn: "2026-01-01", decision: DECLINED) { text }
+    }""",
     "creditView": "{ creditView(consent: \"Q29uc2VudDox\") { errors { reason } } }",
 }  # fmt: skip
 
@@ -54,7 +61,13 @@ OPERATOR_ACTS: dict[str, tuple[str, dict[str, Any]]] = {
         {"idempotencyKey": "k", "tenant": "acacia", "issuer": "https://evil.example", "jwks": "{}", "roles": ["app"]},
     ),
     "subjectErase": ("SubjectEraseInput", {"idempotencyKey": "k", "borrower": SOMEBODY, "law": "x"}),
+    "modelRegister": (
+        "ModelRegisterInput",
+        {"idempotencyKey": "k", "model": A_HASH, "document": "{}", "figures": "{}"},
+    ),
+    "modelPromote": ("ModelPromoteInput", {"idempotencyKey": "k", "model": A_HASH, "approvals": []}),
 }
+A_SCORE = {"idempotencyKey": "k", "account": {"number": "A-1"}, "consent": A_UUID, "name": "card", "inputs": "{}"}
 
 
 def writes() -> dict[str, tuple[str, dict[str, Any]]]:
@@ -71,12 +84,19 @@ def writes() -> dict[str, tuple[str, dict[str, Any]]]:
         docs.event("A-1", repayment=A_UUID, amount="1", currency="KES", cause="ERROR"),
     )
     found |= {
-        name: (f"mutation ($input: {name[0].upper()}{name[1:]}Input!) {{ {name}(input: $input) {{ {refusals} }} }}", asked)
+        name: (
+            f"mutation ($input: {name[0].upper()}{name[1:]}Input!) {{ {name}(input: $input) {{ {refusals} }} }}",
+            asked,
+        )
         for name, asked in ALERT_STEPS.items()
     }
     found["attestationsPublish"] = (
         f"mutation ($input: AttestationsPublishInput!) {{ attestationsPublish(input: $input) {{ {refusals} }} }}",
         {"statement": "a.b.c", "ndjson": "{}"},
+    )
+    found["scoreRecord"] = (
+        f"mutation ($input: ScoreRecordInput!) {{ scoreRecord(input: $input) {{ {refusals} }} }}",
+        A_SCORE,
     )
     found["consentRequest"] = (docs.REQUEST, docs.request("KE-1"))
     found |= {name: (docs.stepping(name), docs.step("Q29uc2VudDox")) for name in CONSENT_STEPS}

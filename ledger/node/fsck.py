@@ -29,6 +29,7 @@ from ledger.log.tiles import full_tiles, split_hashes, tile_root
 from ledger.node.checkpointer import FILE_NAME
 from ledger.node.fsck_alerts import check_alerts
 from ledger.node.fsck_batches import BatchCheck, Opener
+from ledger.node.fsck_models import check_models
 from ledger.node.fsck_projections import ProjectionCheck
 from ledger.node.fsck_report import FAULTS_KEPT_MAX, FsckReport, Progress
 from ledger.node.keyring import Keyring
@@ -76,6 +77,7 @@ async def fsck(
         await projections.check_loans()
         await projections.check_consents()
         await check_alerts(report, opener, progress)
+        await check_models(report, opener)
         for finding in await audit_catalogue(connection):
             report.add(f"catalogue_{finding.rule}", finding.where, finding.message)
         report.count("catalogue")

@@ -250,3 +250,15 @@ _ALERTS = f"SELECT {ALERT_COLUMNS} FROM risk_alert WHERE log_id = $1 AND subject
 async def alerts_about(connection: Connection, subjects: Sequence[bytes]) -> list[AlertRow]:
     """The alert projection's rows about these subjects."""
     return [AlertRow(*row) for row in await connection.fetch(_ALERTS, LOG_ID, list(subjects))]
+
+
+_MODEL_EVENTS = f"""
+SELECT e.idx, {_COLUMNS} FROM attestation a JOIN entry e USING (log_id, tenant, batch_id)
+ WHERE a.log_id = $1 AND a.kind = 'model' ORDER BY e.idx, a.position
+"""
+
+
+async def model_events(connection: Connection) -> list[tuple[int, AttestationRow]]:
+    """(entry index, attestation) of every registration and promotion of a scoring model, in log order."""
+    rows = await connection.fetch(_MODEL_EVENTS, LOG_ID)
+    return [(index, AttestationRow(*columns)) for index, *columns in rows]

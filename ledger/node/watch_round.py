@@ -10,7 +10,9 @@ Rules
   does not depend on how events fell into rounds.
 - A guarantor's miss, and a thing pledged by somebody else, come to a borrower as events of their own, through links that
   guarantees and pledges made. A lender hears of its guarantor's misses elsewhere as it would of a borrower's.
-- An active consent counts from the round after its step; the step itself is a reason to look again.
+- An active consent counts from the round after its step; the step itself is a reason to look again. What is told under
+  a consent is told while it holds: it is looked at again, under its lock, in the transaction that publishes, so that no
+  alert has a later place in the log than the revoke.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from ledger.risk.events import Link, event_of, links_of
 from ledger.risk.features import advance, fold
 from ledger.risk.signals import Reach, RuleBook, Signal, judge
 from ledger.store import risk_rows
-from ledger.store.risk_rows import Found, LinkRow, PartRow, active_consents, links_to, read_parts
+from ledger.store.database import Connection
+from ledger.store.risk_rows import Found, LinkRow, PartRow, active_consents, hold_consents, links_to, read_parts
 from ledger.types import TenantId
 
 FOLLOWED_KINDS: Final = (
@@ -108,6 +111,7 @@ class Round:
         self._borrowers = borrowers
         self._touched: dict[bytes, Known] = {}
         self._reaches: dict[bytes, dict[str, Reach]] = {}
+        self._given: dict[tuple[bytes, str], list[bytes]] = {}
         self._rows: list[PartRow] | None = None
         self.links: list[LinkRow] = []
         self.raised: list[Raised] = []
@@ -265,14 +269,23 @@ class Round:
         self._hear(consents)
 
     def _hear(self, consents: Sequence[tuple[str, bytes, bytes]]) -> None:
-        now = self._node.sources.now()
-        given: dict[tuple[bytes, str], list[bytes]] = {}
-        for consumer, subject, artefact in consents:
-            given.setdefault((subject, consumer), []).append(artefact)
+        now, given = self._node.sources.now(), _by_lender(consents)
+        self._given |= given
         for (subject, lender), artefacts in given.items():
             tenant = self._participants.tenants.get(lender)
             lawful = tenant is not None and self._law(tenant.country)
             self._reaches[subject][lender] = reach_of(lender, map(read_artefact, artefacts), lawful=lawful, now=now)
+
+    async def consents_hold(self, connection: Connection) -> bool:
+        """Whether every consent under which something is told is still what it was; holds them until the commit."""
+        told = {
+            (each.subject, each.lender) for each in self.raised
+            if each.signal.rule.hears == "elsewhere" and not each.lawful
+        }  # fmt: skip
+        if not told:
+            return True
+        held = _by_lender(await hold_consents(connection, sorted({subject for subject, _ in told})))
+        return all(held.get(key) == self._given.get(key) for key in told)
 
     # -- what comes of it -----------------------------------------------------------------------------------------
 
@@ -303,6 +316,14 @@ class Round:
             if row.tenant == DEPLOYMENT:
                 known.wake = row.wake
         self._borrowers.trim()
+
+
+def _by_lender(consents: Sequence[tuple[str, bytes, bytes]]) -> dict[tuple[bytes, str], list[bytes]]:
+    """(subject, consumer) -> the artefacts, in one order."""
+    given: dict[tuple[bytes, str], list[bytes]] = {}
+    for consumer, subject, artefact in sorted(consents):
+        given.setdefault((subject, consumer), []).append(artefact)
+    return given
 
 
 def _adopt(known: Known | None, row: PartRow) -> None:

@@ -14,7 +14,7 @@ Rules
   that was erased is opened, and parts and alerts go with the key.
 - **Time.** An event is seen on the day of its commit. When a day begins, borrowers with something due, or with a rule that
   is raised, are looked at again; a round of a day's beginning moves no cursor.
-- Whom an alert may tell of what: consents that are active when the round is made, and ``law`` by the lender's country.
+- Whom an alert may tell of what: consents that are active when it is committed, and ``law`` by the lender's country.
 - Nothing here is on the way of a publication: while no watcher runs, publishing does no work for it.
 """
 
@@ -232,7 +232,7 @@ class Watcher:
         rows = [_new_alert(raised) for raised in work.raised]
 
         async def effect(connection: Connection) -> None:
-            if await read_epoch(connection) != self._epoch:
+            if await read_epoch(connection) != self._epoch or not await work.consents_hold(connection):
                 raise _moved()
             await self._write(connection, work, after)
             if await insert_alerts(connection, DEPLOYMENT, batch, rows) != len(rows):
@@ -277,5 +277,5 @@ def _new_alert(raised: Raised) -> NewAlert:
 
 def _moved() -> Conflict:
     """What was folded rests on something that is not so any more."""
-    return Conflict("watch_overtaken", "the cursor or a key moved while a round was made",
+    return Conflict("watch_overtaken", "the cursor, a key or a consent moved while a round was made",
                     advice="nothing is lost: the round is made again")  # fmt: skip

@@ -222,6 +222,11 @@ async def active_consents(connection: Connection, subjects: Sequence[bytes]) -> 
     return [tuple(row) for row in await connection.fetch(_ACTIVE, LOG_ID, list(subjects))]
 
 
+async def hold_consents(connection: Connection, subjects: Sequence[bytes]) -> list[tuple[str, bytes, bytes]]:
+    """The same, and none of them is paused or revoked before this transaction ends."""
+    return [tuple(row) for row in await connection.fetch(_ACTIVE + " FOR SHARE", LOG_ID, list(subjects))]
+
+
 _PLACES = """
 SELECT e.idx, a.position, a.batch_id, a.commitment FROM unnest($2::bigint[], $3::smallint[]) AS u(idx, position)
  CROSS JOIN LATERAL (SELECT * FROM entry x WHERE x.log_id = $1 AND x.idx = u.idx OFFSET 0) e

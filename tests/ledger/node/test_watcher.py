@@ -21,7 +21,7 @@ from ledger.node.publications import Publications
 from ledger.node.watcher import Watcher, shipped_rules
 from ledger.store.attestation_rows import LAST_ID
 from ledger.types import Subject, UnixMillis
-from tests.support.checks import artefact_for, ensure_sound, grant, rows_of
+from tests.support.checks import CAPTURE, artefact_for, asking, ensure_sound, grant, rows_of
 from tests.support.ledgers import SOURCES, Lender, TestDatabase, running_node
 
 BOOK = shipped_rules()
@@ -295,6 +295,28 @@ async def test_an_erasure_during_a_round_voids_the_round(
     monkeypatch.setattr(world.watcher, "_save", save)
     await world.watcher.catch_up()
     assert await rows_of(database, "SELECT count(*) FROM risk_part") == [(0,)]
+
+
+async def test_no_alert_under_a_consent_comes_after_its_revoke(
+    world: World, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.lend(world.acacia)
+    await world.consent()
+    await world.enquire(world.baobab, 3)
+    drafts = world.watcher._drafts
+
+    async def overtaken(*arguments: Any) -> Any:
+        (known,) = await world.node.consents.of_borrower(Subject(world.subject), LAST_ID, 9)
+        whose, consent = Subject(world.subject), known.current.consent
+        await world.node.consents.decide(whose, consent, "revoked", asking("tallystick"), capture=CAPTURE)
+        return await drafts(*arguments)
+
+    monkeypatch.setattr(world.watcher, "_drafts", overtaken)
+    with pytest.raises(Conflict, match="watch_overtaken"):
+        await world.watcher.step()
+    monkeypatch.setattr(world.watcher, "_drafts", drafts)
+    assert await world.alerts() == []
+    await ensure_sound(database)
 
 
 async def test_no_lender_sees_anothers_alerts_or_part(world: World, database: TestDatabase) -> None:

@@ -229,14 +229,15 @@ async def _decide(payload: type[Payload], context: Context, step: str, asked: Co
         request = replace(request, key=f"{context.subject.hex()}/{request.key}")
         capture = Capture(at=context.node.sources.now(), authenticator=asked.authenticator, channel=asked.channel)
         known = await context.node.consents.decide(
-            context.subject, consent, step, request, capture=capture, own=_own(asked.signature)
+            context.subject, consent, step, request, capture=capture, own=own_signature(asked.signature)
         )
         return payload(consent=consent_of(known, context.node.sources.now()))  # type: ignore[call-arg]
 
     return await answered(payload, act())
 
 
-def _own(signature: OwnSignatureInput | None) -> OwnSignature | None:
+def own_signature(signature: OwnSignatureInput | None) -> OwnSignature | None:
+    """A party's own signature, when it sent one."""
     if signature is None:
         return None
     jwk: dict[str, object] = {"kty": signature.kty, "crv": signature.crv, "x": signature.x}

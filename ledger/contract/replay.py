@@ -32,10 +32,11 @@ from uuid import UUID
 
 from ledger.attestation.contract_kinds import Cause, Effect, Tick
 from ledger.attestation.contract_kinds import Contract as ContractStep
-from ledger.attestation.envelope import Attestation, encode_body
+from ledger.attestation.envelope import Attestation, Envelope, encode_body
 from ledger.contract.check import compiled
 from ledger.contract.engine import BLIND, Event, Inputs, execute, listens
 from ledger.contract.inputs import NOBODY, BorrowerInputs, LoanInputs, loan_inputs
+from ledger.contract.landing import LANDED_KINDS
 from ledger.contract.memory import ContractState, Memory, after_step
 from ledger.contract.program import CompiledContract
 from ledger.contract.routing import ANSWERS, day_of, event_of, hears
@@ -154,6 +155,7 @@ class Replayer:
         self._root = sha256()
         self._tally = _Tally()
         self._today = 0
+        self._landing: set[UUID] = set()
 
     def see(self, entry: LogAttestation) -> None:
         """Take the next attestation of the log."""
@@ -161,6 +163,7 @@ class Replayer:
         envelope, body = attestation.envelope, attestation.body
         self._tally.attestations += 1
         if isinstance(body, Effect):
+            self._landing.add(envelope.id)
             self._compare(entry, body)
             return
         account = (envelope.tenant, envelope.account or b"")
@@ -170,6 +173,8 @@ class Replayer:
         if isinstance(body, ContractStep) and body.step not in ANSWERS:
             self._step(body, envelope.effective_date)
             return
+        if self._landed(envelope):
+            return
         for running in self._concerned(entry):
             self._execute(running, entry, before)
         if isinstance(body, Tick):
@@ -178,6 +183,17 @@ class Replayer:
     def due(self, skip: int = 0) -> tuple[Effect, ...]:
         """The effects that the log must hold so far, in order, after the first ``skip`` of them."""
         return tuple(islice(self._bodies.values(), skip, None))
+
+    def memories(self) -> dict[bytes, tuple[CompiledContract, Memory]]:
+        """What each contract remembers now, by its hash; ended ones too."""
+        return {key: (one.contract, one.memory) for key, one in self._running.items() if one.memory is not None}
+
+    def _landed(self, envelope: Envelope) -> bool:
+        """Whether this is the event that an effect meant for the loan: it was published with the effect, and no contract
+        hears of it."""
+        named = self._landing.intersection(envelope.refs) if envelope.kind in LANDED_KINDS else set()
+        self._landing -= named
+        return bool(named)
 
     def report(self) -> Replayed:
         """What was found so far; an effect that is due and was not seen counts as missing."""

@@ -24,10 +24,10 @@ from uuid import UUID
 from ledger.attestation.envelope import parse
 from ledger.attestation.risk_kinds import Alert, AlertCause, AlertStep
 from ledger.errors import Conflict, InvalidInput, NotFound
+from ledger.node.drafts import Draft
 from ledger.node.idempotent import Request, earlier_answer, record_of
 from ledger.node.node import Node
 from ledger.node.participants import DEPLOYMENT
-from ledger.node.publisher import Draft
 from ledger.risk.alerts import next_state, state_on
 from ledger.store.attestation_rows import AttestationRow, attestations_by_id, attestations_of_batch
 from ledger.store.database import Connection

@@ -20,20 +20,19 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from ledger.attestation.keys import EDDSA, ES256, PrivateKey, PublicKey, admit_public_key
 from ledger.attestation.sharing_kinds import Erasure, KeyEvent
-from ledger.errors import Conflict, NotFound, Refused, Untrusted
+from ledger.errors import Conflict, NotFound, Untrusted
 from ledger.node.clock import Sources
+from ledger.node.drafts import Draft
 from ledger.node.idempotent import Request, record_of
-from ledger.node.keyring import Keyring
+from ledger.node.managed_keys import ManagedKeys
 from ledger.node.participants import DEPLOYMENT
 from ledger.node.pending import Effect
-from ledger.node.publisher import Draft, Publisher, Receipt
+from ledger.node.publisher import Publisher, Receipt
 from ledger.store.attestation_rows import count_of_subject
 from ledger.store.consent_rows import erase_consents
+from ledger.store.contract_rows import erase_contracts
 from ledger.store.database import Connection, Database, focus
 from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency
 from ledger.store.loan_rows import erase_loans
@@ -46,12 +45,9 @@ from ledger.store.tenant_rows import (
     insert_key,
     insert_managed_key,
     insert_tenant,
-    managed_key,
     put_issuer,
 )
 from ledger.types import Subject, TenantId, UnixMillis
-
-_WRAP_NONCE_BYTES = 12
 
 
 @dataclass(frozen=True)
@@ -66,12 +62,12 @@ class Authority:
     """The operator's acts on one deployment."""
 
     def __init__(
-        self, database: Database, publisher: Publisher, keyring: Keyring, sources: Sources, country: str
+        self, database: Database, publisher: Publisher, keys: ManagedKeys, sources: Sources, country: str
     ) -> None:
         self._database = database
         self._publisher = publisher
-        self._operator = keyring.operator_key()
-        self._wrapping = AESGCM(keyring.wrapping)
+        self._operator = keys.operator
+        self._keys = keys
         self._sources = sources
         self._country = country
 
@@ -140,12 +136,8 @@ class Authority:
 
     async def managed_key(self, tenant: TenantId) -> PrivateKey:
         """A tenant's managed key that signs now. Raises Refused ``key_not_managed``."""
-        async with self._database.reading(tenants=(tenant,)) as connection:
-            found = await managed_key(connection, tenant, self._sources.now())
-        if found is None:
-            raise Refused("key_not_managed", "the deployment keeps no signing key for this tenant",
-                          advice="publish signed batches, or ask the operator for a managed key")  # fmt: skip
-        return self._unwrap(tenant, *found)
+        await self._publisher.participants()
+        return await self._keys.of(tenant)
 
     async def trust_issuer(
         self, tenant: TenantId, issuer: str, jwks: str, roles: list[str], *, request: Request | None = None
@@ -172,6 +164,7 @@ class Authority:
             await focus(connection, subject)
             await erase_loans(connection, subject)
             await erase_consents(connection, subject)
+            await erase_contracts(connection, subject)
             await erase_risk(connection, subject)
 
         body = Erasure(attestations=min(count, 1_000_000), law=law, request=self._sources.new_id())
@@ -228,16 +221,7 @@ class Authority:
     def _new_key(self, tenant: str) -> tuple[PublicKey, bytes]:
         secret = self._sources.random(32)
         key = PrivateKey.from_random(EDDSA, secret)
-        nonce = self._sources.random(_WRAP_NONCE_BYTES)
-        wrapped = nonce + self._wrapping.encrypt(nonce, secret, f"{tenant}/{key.kid}".encode())
-        return self._admit(key.public_jwk()), wrapped
-
-    def _unwrap(self, tenant: str, kid: str, wrapped: bytes) -> PrivateKey:
-        nonce, sealed = wrapped[:_WRAP_NONCE_BYTES], wrapped[_WRAP_NONCE_BYTES:]
-        try:
-            return PrivateKey.from_random(EDDSA, self._wrapping.decrypt(nonce, sealed, f"{tenant}/{kid}".encode()))
-        except InvalidTag:
-            raise Untrusted("managed_key_broken", "a managed key does not open with this keyring") from None
+        return self._admit(key.public_jwk()), self._keys.wrapped(tenant, key, secret)
 
 
 def _key_event(key: PublicKey, owner: str, *, step: str, **ends: UnixMillis | None) -> KeyEvent:

@@ -19,33 +19,28 @@ Rules
 
 from __future__ import annotations
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
-from uuid import UUID
 
 import asyncpg
 
 from ledger.errors import Conflict, TallystickError, Unavailable
 from ledger.limits import COMMIT_PATIENCE, COMMIT_RETRIES_MAX, COPY_ATTESTATIONS_MIN
-from ledger.loan.state import decode_state
-from ledger.loan.supersession import Told
 from ledger.log.right_edge import FullTile, RightEdge
 from ledger.log.tiles import TileId
 from ledger.node.chains import Chains
 from ledger.node.clock import Sources
 from ledger.node.commit_line import CommitLine, Outrun, Step, Ticket
+from ledger.node.executor import Executor, tenants_of
+from ledger.node.group_fold import BatchRefused, GroupFold, Stale, read_cached
 from ledger.node.head_keeper import HeadKeeper
-from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey, loan_key, split_key
+from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey
 from ledger.node.pending import Committed, Pending
 from ledger.node.projection import HistoriesNeeded, Projection, loan_rows
 from ledger.store.attestation_rows import AttestationRow, attestations_by_id
-from ledger.store.consent_rows import insert_consent, lock_consents, update_consent
 from ledger.store.database import Connection, Database, begin
 from ledger.store.group_rows import STAGING, stage_group, write_group
 from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency, read_idempotency
-from ledger.store.loan_rows import read_loans
 from ledger.store.log_rows import EntryRow, Head, acknowledge, advance, bump_epoch, entries_by_batch, insert_tiles
 from ledger.store.small_commit import LoanMoved, commit_small
 from ledger.types import EntryIndex, TenantId, UnixMillis
@@ -66,21 +61,8 @@ class _Moved(Exception):
     """Somebody else committed between our read and our write."""
 
 
-class _Stale(Exception):
-    """A refusal rested on cached loans; they are dropped and the group is tried again."""
-
-
 class _Unknown(Exception):
     """COMMIT was sent and its outcome is not known."""
-
-
-class _BatchRefused(Exception):
-    """One batch, or what belongs to its transaction, is refused: it fails alone."""
-
-    def __init__(self, pending: Pending, error: TallystickError) -> None:
-        super().__init__(error.code)
-        self.pending = pending
-        self.error = error
 
 
 class Committer:
@@ -94,6 +76,7 @@ class Committer:
         line: CommitLine,
         sources: Sources,
         renew: Renew,
+        executor: Executor,
         chains: Chains,
     ) -> None:
         self._database = database
@@ -102,7 +85,7 @@ class Committer:
         self._line = line
         self._sources = sources
         self._renew = renew
-        self._chains = chains
+        self._folding = GroupFold(loans, executor, chains, sources)
         self._connection: Any = None
         self._doubtful = False
         self._cautious = False
@@ -149,14 +132,14 @@ class Committer:
             await self._roll_back(reload=True)
         except Outrun:
             await self._roll_back(reload=False)
-        except _Stale:
+        except Stale:
             await self._roll_back(reload=False)
         except asyncpg.UniqueViolationError:
             await self._roll_back(reload=False)
             after = self._sort_out
         except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
             await self._roll_back(reload=True)
-        except _BatchRefused as refused:
+        except BatchRefused as refused:
             await self._roll_back(reload=False)
             refused.pending.fail(refused.error)
         except _Unknown:
@@ -190,7 +173,7 @@ class Committer:
         loans, missing = self._loans.find({key for pending in group for key in pending.keys if key is not None})
         if missing:
             async with self._database.reading(tenants=_tenants(group)) as reading:
-                loans |= await _read(reading, missing)
+                loans |= await read_cached(reading, missing)
         projection, now = Projection(loans, {}), self._sources.now()
         for pending in group:
             try:
@@ -255,7 +238,18 @@ class Committer:
         if self._insistent:  # all groups before are over, so nobody of this process waits for the row
             async with self._keeper.turn:
                 await self._keeper.hold(connection, self._sources.now())
-        accepted, refused, changed = await self._project(connection, group, ticket)
+        if any(pending.concern for pending in group):
+            await ticket.turn(Step.DONE)  # what contracts do names the index of its cause
+            ticket.begin()
+
+        async def before_is_over() -> None:
+            await ticket.turn(Step.DONE)
+            ticket.ensure_sound()
+
+        folded = await self._folding.fold(
+            connection, group, base=self._keeper.head.size, cautious=self._cautious, before_is_over=before_is_over
+        )
+        accepted, refused, changed = folded.accepted, folded.refused, folded.changed
         if refused:
             await ticket.turn(Step.DONE)  # what they were refused on is committed, or this group begins again
             ticket.ensure_sound()
@@ -271,7 +265,7 @@ class Committer:
         self,
         connection: Any,
         accepted: list[Pending],
-        refused: list[_BatchRefused],
+        refused: list[BatchRefused],
         changed: dict[LoanKey, CachedLoan],
         ticket: Ticket,
     ) -> None:
@@ -290,7 +284,7 @@ class Committer:
                 try:
                     await pending.effect(connection)
                 except TallystickError as error:
-                    raise _BatchRefused(pending, error) from None
+                    raise BatchRefused(pending, error) from None
         # Effects write rows too: a later group that locked one would wait in line for this one, and this one for it.
         ticket.reach(Step.WRITTEN)
         await ticket.turn(Step.DONE)
@@ -302,63 +296,6 @@ class Committer:
         _refuse(refused)
         for pending, entry in zip(accepted, entries, strict=True):
             pending.succeed(Committed(entry, head, tuple(edge.path(entry.idx, closed))))
-
-    async def _project(
-        self, connection: Any, group: list[Pending], ticket: Ticket
-    ) -> tuple[list[Pending], list[_BatchRefused], dict[LoanKey, CachedLoan]]:
-        """Fold the group over what is stored; gives what is accepted, what is refused (it is answered only once the
-        state that it was refused in is committed), and the loans that change."""
-        loans, missing = self._loans.find({key for pending in group for key in pending.keys if key is not None})
-        consents: frozenset[UUID] = frozenset().union(*(pending.consents for pending in group))
-        if missing:
-            loans |= await _read(connection, missing)
-        locked = await lock_consents(connection, sorted(consents)) if consents else {}
-        projection = Projection(loans, locked)
-        accepted: list[Pending] = []
-        refused: list[_BatchRefused] = []
-        now = self._sources.now()
-        for pending in group:
-            try:
-                try:
-                    pending.chain = projection.apply(pending.batch, pending.keys, now)
-                except HistoriesNeeded as needed:
-                    await ticket.turn(Step.DONE)  # a chain is read whole: what comes before must be in the store
-                    ticket.ensure_sound()
-                    await self._teach(projection, needed.keys, loans, accepted)
-                    pending.chain = projection.apply(pending.batch, pending.keys, now)
-                accepted.append(pending)
-                await asyncio.sleep(0)
-            except TallystickError as error:
-                await self._ensure_new(connection, pending, accepted)
-                if not self._cautious:
-                    raise _Stale from None  # refused on the word of memory: ask the store, when all before is over
-                refused.append(_BatchRefused(pending, error))
-        for row in projection.new_consents():
-            await insert_consent(connection, row)
-        for row in projection.changed_consents():
-            await update_consent(connection, row)
-        return accepted, refused, projection.changed_loans()
-
-    async def _teach(
-        self, projection: Projection, keys: Set[LoanKey], loans: Mapping[LoanKey, CachedLoan], accepted: list[Pending]
-    ) -> None:
-        """Give the projection the whole chains of these loans: what is stored, then what the group added."""
-        stored = [key for key in keys if key in loans]
-        starts = [(split_key(key)[0], *loans[key].last) for key in stored]
-        chains = await self._chains.told(starts, tenants=sorted({start[0] for start in starts}))
-        found = defaultdict[LoanKey, list[Told]](list, zip(stored, chains, strict=True))
-        for pending in accepted:
-            for attestation, key in zip(pending.batch.attestations, pending.keys, strict=True):
-                if key is not None and key in keys:
-                    found[key].append(Told(0, attestation))
-        for key in keys:
-            projection.learn(key, found[key])
-
-    async def _ensure_new(self, connection: Any, pending: Pending, accepted: list[Pending]) -> None:
-        """A batch that does not fold: perhaps because it is there already, or twice in the group."""
-        known = await entries_by_batch(connection, [pending.key[0]], [pending.key[1]])
-        if pending.key in known or any(pending.key == other.key for other in accepted):
-            raise asyncpg.UniqueViolationError("batch") from None
 
     async def _advance(
         self, connection: Any, accepted: list[Pending]
@@ -381,6 +318,8 @@ class Committer:
     ) -> tuple[Head, list[EntryRow], list[FullTile]]:
         """The head after the group, its entries, and the tiles that become full; appends to ``edge``."""
         if any(pending.epoch != before.epoch for pending in group):
+            raise _Moved
+        if any(pending.idx not in (None, before.size + at) for at, pending in enumerate(group)):
             raise _Moved
         now = UnixMillis(max(self._sources.now(), before.committed_at + 1))
         entries = [_entry(pending, EntryIndex(before.size + at), now) for at, pending in enumerate(group)]
@@ -498,7 +437,7 @@ def _entry(pending: Pending, idx: EntryIndex, now: UnixMillis) -> EntryRow:
     )  # fmt: skip
 
 
-def _refuse(refused: list[_BatchRefused]) -> None:
+def _refuse(refused: list[BatchRefused]) -> None:
     for each in refused:
         each.pending.fail(each.error)
 
@@ -507,23 +446,17 @@ async def _key_taken(connection: Connection, row: IdempotencyRow | None) -> bool
     return row is not None and await read_idempotency(connection, TenantId(row.tenant), row.key) is not None
 
 
-async def _read(connection: Any, keys: list[LoanKey]) -> dict[LoanKey, CachedLoan]:
-    rows = await read_loans(connection, [split_key(key) for key in keys])
-    return {
-        loan_key(*key): CachedLoan(version, (batch, position), decode_state(state))
-        for key, version, batch, position, state in rows
-    }
-
-
 def _tenants(group: list[Pending]) -> list[TenantId]:
     """The tenants that a group's transaction acts for."""
-    return sorted({tenant for pending in group for tenant in (pending.key[0], *pending.tenants)})
+    return sorted({
+        tenant for pending in group for tenant in (pending.key[0], *pending.tenants, *tenants_of(pending.concern))
+    })  # fmt: skip
 
 
 def _is_small(group: list[Pending]) -> bool:
     """A group for one statement: few attestations, and nothing beside loans."""
     return sum(len(pending.sealed) for pending in group) < COPY_ATTESTATIONS_MIN and not any(
-        pending.effect or pending.idempotency or pending.consents for pending in group
+        pending.effect or pending.idempotency or pending.consents or pending.concern for pending in group
     )
 
 

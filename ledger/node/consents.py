@@ -41,9 +41,10 @@ from ledger.consent.artefact import (
 from ledger.errors import Conflict, InvalidInput, NotFound, Refused
 from ledger.limits import CONSENT_VERSIONS_MAX
 from ledger.node.clock import Sources
+from ledger.node.drafts import Draft
 from ledger.node.idempotent import Request, earlier_answer, record_of
 from ledger.node.participants import DEPLOYMENT
-from ledger.node.publisher import Draft, Publisher
+from ledger.node.publisher import Publisher
 from ledger.store.consent_rows import ConsentRow, consent_versions, consents_of_consumer, consents_of_subject
 from ledger.store.database import Database
 from ledger.types import Subject, TenantId, UnixMillis

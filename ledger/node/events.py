@@ -27,9 +27,10 @@ from ledger.attestation.fields import Body
 from ledger.errors import Conflict, InvalidInput, InvariantBroken, TallystickError
 from ledger.node.authority import Authority
 from ledger.node.clock import Sources
+from ledger.node.drafts import Draft
 from ledger.node.idempotent import Request, earlier_answer, record_of, request_of
 from ledger.node.publications import Publications
-from ledger.node.publisher import Draft, Publisher, Receipt
+from ledger.node.publisher import Publisher, Receipt
 from ledger.store.database import Database
 from ledger.store.loan_rows import read_loan
 from ledger.types import AccountRef, Subject, TenantId

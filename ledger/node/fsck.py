@@ -30,6 +30,7 @@ from ledger.node.checkpointer import FILE_NAME
 from ledger.node.fsck_alerts import check_alerts
 from ledger.node.fsck_batches import BatchCheck, Opener
 from ledger.node.fsck_models import check_models
+from ledger.node.fsck_contracts import check_contracts
 from ledger.node.fsck_projections import ProjectionCheck
 from ledger.node.fsck_report import FAULTS_KEPT_MAX, FsckReport, Progress
 from ledger.node.keyring import Keyring
@@ -78,6 +79,7 @@ async def fsck(
         await projections.check_consents()
         await check_alerts(report, opener, progress)
         await check_models(report, opener)
+        await check_contracts(report, opener, head.size, progress)
         for finding in await audit_catalogue(connection):
             report.add(f"catalogue_{finding.rule}", finding.where, finding.message)
         report.count("catalogue")

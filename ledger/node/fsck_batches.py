@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from typing import Final
 
 from ledger.attestation.batch import Statement, verify_statement
 from ledger.attestation.envelope import Attestation, parse
@@ -36,6 +37,9 @@ from ledger.store.subject_rows import read_salts
 from ledger.store.tenant_rows import TenantRow
 from ledger.subject.sealing import DataKey, common_key, data_key, open_sealed
 from ledger.types import Subject, UnixMillis
+
+VOIDING_KINDS: Final = frozenset({"contract", "erasure", "key"})
+"""Kinds whose batches move the epoch: what processes cached of keys, salts or contracts in force is void then."""
 
 
 @dataclass
@@ -108,7 +112,7 @@ class BatchCheck:
         self._check_rows(entry, rows)
         opened = [self._open(entry, row, keys) for row in rows]
         bodies = [attestation.body for attestation in opened if attestation is not None]
-        self.epoch += any(row.kind in ("key", "erasure") for row in rows)
+        self.epoch += any(row.kind in VOIDING_KINDS for row in rows)
         for body in bodies:
             if isinstance(body, KeyEvent):
                 self._learn(body, where)

@@ -28,8 +28,9 @@ from ledger.errors import NotFound, Refused
 from ledger.jurisdiction.packs import Pack, pack_for
 from ledger.jurisdiction.pulling import Claim, Disclosure, PullAnswer, pull_across
 from ledger.node.clock import Sources
+from ledger.node.drafts import Draft
 from ledger.node.participants import DEPLOYMENT
-from ledger.node.publisher import Draft, Publisher
+from ledger.node.publisher import Publisher
 from ledger.node.reader import Reader
 from ledger.store.consent_rows import consent_versions
 from ledger.store.database import Database

@@ -18,15 +18,18 @@ from ledger.node.authority import Authority
 from ledger.node.checkpointer import Checkpointer
 from ledger.node.clock import Sources
 from ledger.node.consents import Consents
+from ledger.node.contracts import Contracts
 from ledger.node.head_keeper import HeadKeeper
 from ledger.node.keyring import Keyring
 from ledger.node.log_reader import LogReader
+from ledger.node.managed_keys import ManagedKeys
 from ledger.node.market_rules import MarketRules
 from ledger.node.participants import DEPLOYMENT
 from ledger.node.portfolio import Portfolio
 from ledger.node.publisher import Publisher
 from ledger.node.reader import Reader
 from ledger.node.sealer import Sealer
+from ledger.node.ticker import Ticker
 from ledger.store.database import Database
 from ledger.subject.pseudonym import KeyedPseudonyms, Pseudonyms
 
@@ -45,6 +48,8 @@ class Node:
     reader: Reader
     consents: Consents
     authority: Authority
+    contracts: Contracts
+    ticker: Ticker
     checkpointer: Checkpointer
     pseudonyms: Pseudonyms
     sources: Sources
@@ -71,12 +76,16 @@ class Node:
                 await keeper.load(connection, clock.now())
             log, operator = LogReader(database, origin, signer), keyring.operator_key()
             sealer = Sealer(database, keyring.master, clock)
-            publisher = Publisher(database, keeper, log, sealer, clock, origin)
+            keys = ManagedKeys(database, keyring, clock)
+            publisher = Publisher(database, keeper, log, sealer, keys, clock, origin)
             reader = Reader(database, publisher, log, sealer, operator, clock, origin)
+            authority = Authority(database, publisher, keys, clock, country)
             node = cls(
                 origin, database, keeper, log, publisher, reader,
                 Consents(database, publisher, operator, clock),
-                Authority(database, publisher, keyring, clock, country),
+                authority,
+                Contracts(database, publisher, authority, sealer, clock),
+                Ticker(database, publisher, keys, clock, country),
                 Checkpointer(database, log, signer.verifier, clock, home),
                 KeyedPseudonyms(keyring.pseudonym), clock, sealer, keyring, Portfolio(database, sealer),
                 MarketRules(database, publisher, reader, operator, clock),
@@ -93,6 +102,7 @@ class Node:
 
     async def close(self) -> None:
         """Finish what is under way, publish the head, disconnect."""
+        await self.ticker.stop()
         await self.publisher.stop()
         await self.checkpointer.stop()
         await self.database.close()

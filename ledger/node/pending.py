@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from ledger.attestation.batch import Batch
+from ledger.node.contract_book import Concern
 from ledger.node.loan_cache import LoanKey, Place
 from ledger.store.database import Connection
 from ledger.store.idempotency_rows import IdempotencyRow
@@ -44,6 +45,9 @@ class Pending:
     idempotency: IdempotencyRow | None = None
     effect: Effect | None = None
     voids_caches: bool = False
+    concern: Concern | None = None
+    idx: int | None = None
+    """The only entry index that this batch may get: what contracts did names the index of its cause."""
     chain: list[Place | None] = field(default_factory=list)
     answered: bool = False
 

@@ -144,6 +144,19 @@ class Projection:
         """The loan as of the batches taken in so far."""
         return self._current(key)[0]
 
+    def takes(self, event: Attestation, key: LoanKey, states: dict[LoanKey, LoanState]) -> bool:
+        """Whether the loan at ``key`` would take ``event`` after those in ``states``, which then holds it too. An event
+        about no account is always taken."""
+        if event.envelope.account is None:
+            return True
+        try:
+            states[key] = fold(states.get(key) or self.state(key), event.envelope, event.body)
+        except NeedsReplay:
+            return True  # it has a place; what it makes of the loan is for the whole chain to tell
+        except TallystickError:
+            return False
+        return True
+
     def _current(self, key: LoanKey) -> tuple[LoanState | None, Place | None]:
         if key in self._states:
             return self._states[key]

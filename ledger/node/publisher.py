@@ -17,13 +17,11 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from ledger.attestation.batch import Batch, Statement, assemble, read_head, sign_statement, verify_statement
-from ledger.attestation.envelope import Attestation, compose, parse_lines
-from ledger.attestation.fields import Body
+from ledger.attestation.batch import Batch, Statement, assemble, read_head, verify_statement
+from ledger.attestation.envelope import Attestation, parse_lines
 from ledger.attestation.keys import PrivateKey
 from ledger.errors import Refused, Unavailable, Untrusted
 from ledger.limits import (
@@ -34,14 +32,17 @@ from ledger.limits import (
     QUEUE_BATCHES_MAX,
     QUEUE_BYTES_MAX,
 )
-from ledger.log.merkle import root_of
 from ledger.node.chains import Chains
 from ledger.node.clock import Sources
 from ledger.node.commit_line import CommitLine
 from ledger.node.committer import Committer
+from ledger.node.contract_book import ContractBook
+from ledger.node.drafts import Draft, finish, own_batch
+from ledger.node.executor import Executor
 from ledger.node.head_keeper import HeadKeeper
 from ledger.node.loan_cache import LoanCache
 from ledger.node.log_reader import LogReader
+from ledger.node.managed_keys import ManagedKeys
 from ledger.node.participants import DEPLOYMENT, Participants, load_participants
 from ledger.node.pending import Committed, Effect, Pending
 from ledger.node.projection import consent_ids, ensure_may_publish, loan_keys
@@ -72,31 +73,24 @@ class Receipt:
     duplicate: bool
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """An attestation before it has an id, a salt and a time of its own."""
-
-    kind: str
-    body: Body
-    effective_date: date
-    jurisdiction: str
-    legal_basis: str = "contract"
-    account: bytes | None = None
-    subject: bytes | None = None
-    role: str | None = None
-    refs: tuple[UUID, ...] = ()
-
-
 class Publisher:
     """The publishing half of a node."""
 
     def __init__(
-        self, database: Database, keeper: HeadKeeper, log: LogReader, sealer: Sealer, sources: Sources, origin: str
+        self,
+        database: Database,
+        keeper: HeadKeeper,
+        log: LogReader,
+        sealer: Sealer,
+        keys: ManagedKeys,
+        sources: Sources,
+        origin: str,
     ) -> None:
         self._database = database
         self._keeper = keeper
         self._log = log
         self._sealer = sealer
+        self._keys = keys
         self._sources = sources
         self._origin = origin
         self._participants = Participants({}, {})
@@ -109,8 +103,11 @@ class Publisher:
         self._open = False
         self._loans = LoanCache()
         line, chains = CommitLine(), Chains(database, sealer)
+        self._book = ContractBook(database)
+        executor = Executor(self._follow_up, sources)
         self._committers = [
-            Committer(database, keeper, self._loans, line, sources, self._renew, chains) for _ in range(COMMITTERS)
+            Committer(database, keeper, self._loans, line, sources, self._renew, executor, chains)
+            for _ in range(COMMITTERS)
         ]
         self._idle = list(self._committers)
 
@@ -158,6 +155,8 @@ class Publisher:
         self._participants = await load_participants(self._database)
         self._sealer.forget()
         self._loans.forget()
+        self._keys.forget()
+        await self._book.load([TenantId(tenant) for tenant in self._participants.tenants])
         self._epoch = epoch
 
     async def publish(self, tenant: TenantId, token: bytes, body: bytes) -> Receipt:
@@ -196,14 +195,10 @@ class Publisher:
         """Publish drafts under a key of ``tenant`` that the deployment holds, together with ``effect`` in the same
         transaction. ``tenants`` are those whose rows the effect or the projections write besides."""
         participants = await self.participants()
-        attestations = [self._finish(tenant, draft) for draft in drafts]
-        statement = Statement(
-            batch=batch_id or self._sources.new_id(), count=len(attestations), ledger=self._origin,
-            root=root_of([a.commitment for a in attestations]), tenant=tenant, time=self._sources.now(),
-        )  # fmt: skip
+        attestations = [finish(tenant, draft, self._sources) for draft in drafts]
+        batch = own_batch(tenant, key, attestations, self._sources, self._origin, batch_id)
         if tenant != DEPLOYMENT:
-            participants.keys_of(tenant).verifying_key(key.kid, UnixMillis(statement.time))
-        batch = assemble(statement, sign_statement(statement, key), key.kid, attestations, self._origin)
+            participants.keys_of(tenant).verifying_key(key.kid, UnixMillis(batch.statement.time))
         ensure_may_publish(batch, participants.tenant(tenant).role if tenant in participants.tenants else "deployment")
         receipt = await self._submit(
             batch, self._epoch, size_bytes=sum(len(a.data) for a in attestations), tenants=tenants, idempotency=idempotency,
@@ -215,14 +210,13 @@ class Publisher:
         keys = self._participants.keys_of(self._participants.tenant(tenant).tenant)
         return read_head(token, body, keys, now=self._sources.now())
 
-    def _finish(self, tenant: TenantId, draft: Draft) -> Attestation:
-        fields: dict[str, Any] = {
-            "account": draft.account, "effective_date": draft.effective_date, "id": self._sources.new_id(),
-            "jurisdiction": draft.jurisdiction, "kind": draft.kind, "legal_basis": draft.legal_basis,
-            "refs": draft.refs, "reported_at": self._sources.now(), "role": draft.role,
-            "salt": self._sources.random(16), "subject": draft.subject, "tenant": tenant,
-        }  # fmt: skip
-        return compose(fields, draft.body)
+    async def _follow_up(self, tenant: TenantId, attestations: Sequence[Attestation]) -> Pending:
+        """A batch that goes with another in one transaction: what contracts did. Nobody waits for its answer."""
+        key = await self._keys.of(tenant)
+        batch = own_batch(tenant, key, attestations, self._sources, self._origin)
+        if tenant != DEPLOYMENT:
+            self._participants.keys_of(tenant).verifying_key(key.kid, UnixMillis(batch.statement.time))
+        return await self._prepared(batch, self._epoch)
 
     async def _submit(self, batch: Batch, epoch: int, *, size_bytes: int, **rest: Any) -> Receipt:
         """Seal, queue and wait. ``epoch`` is the one under which the batch was found good."""
@@ -230,17 +224,22 @@ class Publisher:
         if self._log.frozen:
             raise Unavailable("signing_frozen", self._log.frozen, advice="run './tallystick fsck'")
         async with self._turn_of(len(batch.attestations)):
-            sealed, digest = await self._sealer.seal(batch.attestations)
-        future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
-        pending = Pending(
-            batch, sealed, digest, epoch, future, keys=loan_keys(batch), consents=consent_ids(batch),
-            size_bytes=size_bytes, **rest,
-        )  # fmt: skip
+            pending = await self._prepared(batch, epoch, size_bytes=size_bytes, **rest)
         self._ensure_room(size_bytes)  # others came while this one was sealed
         self._waiting.append(pending)
         self._waiting_bytes += size_bytes
         self._set_to_work()
-        return await self._receipt(pending, await future)
+        return await self._receipt(pending, await pending.future)
+
+    async def _prepared(self, batch: Batch, epoch: int, **rest: Any) -> Pending:
+        """Seal a batch, and find out what it is about."""
+        sealed, digest = await self._sealer.seal(batch.attestations)
+        future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        keys = loan_keys(batch)
+        return Pending(
+            batch, sealed, digest, epoch, future, keys=keys, consents=consent_ids(batch),
+            concern=self._book.concern(batch, keys), **rest,
+        )  # fmt: skip
 
     def _turn_of(self, attestations: int) -> AbstractAsyncContextManager[object]:
         """Large batches are prepared one after the other: the first is at the database while the second is read. Side by
@@ -268,7 +267,7 @@ class Publisher:
         statement = pending.batch.statement
         if statement.tenant != DEPLOYMENT:
             verify_statement(pending.batch.token, participants.keys_of(statement.tenant), now=self._sources.now())
-        pending.epoch = self._epoch
+        pending.epoch, pending.concern = self._epoch, self._book.concern(pending.batch, pending.keys)
         pending.sealed, pending.stored_digest = await self._sealer.seal(pending.batch.attestations)
 
     def _set_to_work(self) -> None:

@@ -35,9 +35,10 @@ from ledger.loan.state import decode_state
 from ledger.loan.supersession import Told
 from ledger.node.chains import Chains, Start
 from ledger.node.clock import Sources
+from ledger.node.drafts import Draft
 from ledger.node.log_reader import LogReader
 from ledger.node.participants import DEPLOYMENT
-from ledger.node.publisher import Draft, Publisher, Receipt
+from ledger.node.publisher import Publisher, Receipt
 from ledger.node.sealer import Sealer
 from ledger.store.attestation_rows import LAST_ID, AttestationRow, about_subject, chains, key_events
 from ledger.store.consent_rows import ConsentRow, consent_versions

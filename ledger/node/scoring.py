@@ -35,11 +35,11 @@ from ledger.consent.decision import Use, decide
 from ledger.errors import Conflict, InvalidInput, NotFound, Refused
 from ledger.jurisdiction.packs import pack_for
 from ledger.jurisdiction.permissions import may_use
+from ledger.node.drafts import Draft
 from ledger.node.idempotent import Request, record_of
 from ledger.node.node import Node
 from ledger.node.participants import DEPLOYMENT
 from ledger.node.pending import Effect
-from ledger.node.publisher import Draft
 from ledger.risk.drift import EMPTY_MONTH, Drift, Month, fold, read_baseline, report
 from ledger.risk.model_rules import (
     Registration,

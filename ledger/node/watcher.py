@@ -30,9 +30,9 @@ from uuid import UUID
 
 from ledger.attestation.risk_kinds import AlertCause
 from ledger.errors import Conflict, Unavailable
+from ledger.node.drafts import Draft
 from ledger.node.node import Node
 from ledger.node.participants import DEPLOYMENT, Participants
-from ledger.node.publisher import Draft
 from ledger.node.watch_round import FOLLOWED_KINDS, Borrowers, Raised, Round
 from ledger.risk.alerts import alert_body, legal_basis_of
 from ledger.risk.signals import RuleBook, read_rules

@@ -126,3 +126,17 @@ async def attestations_of_tenant(
     """
     rows = await connection.fetch(_OF_TENANT, LOG_ID, tenant, *after, limit)
     return [(index, AttestationRow(*columns)) for index, *columns in rows]
+
+
+_AT = f"""
+SELECT {_COLUMNS} FROM attestation
+ WHERE log_id = $1 AND tenant = $2 AND (batch_id, position) IN (SELECT * FROM unnest($3::uuid[], $4::smallint[]))
+"""
+
+
+async def attestations_at(
+    connection: Connection, tenant: TenantId, places: Sequence[tuple[UUID, int]]
+) -> list[AttestationRow]:
+    """A tenant's attestations at these places, (batch id, position); in no order."""
+    rows = await connection.fetch(_AT, LOG_ID, tenant, [batch for batch, _ in places], [at for _, at in places])
+    return [AttestationRow(*row) for row in rows]

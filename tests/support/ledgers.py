@@ -76,11 +76,12 @@ SELECT md5(string_agg(line, ',' ORDER BY line)) FROM (
      WHERE pronamespace = 'public'::regnamespace) AS whole(line)
 """
 _EMPTY = """
-SET session_replication_role = replica;
-DELETE FROM head; DELETE FROM tile; DELETE FROM checkpoint; DELETE FROM entry; DELETE FROM attestation;
-DELETE FROM loan; DELETE FROM portfolio_loan; DELETE FROM portfolio_day; DELETE FROM consent; DELETE FROM subject_salt; DELETE FROM idempotency; DELETE FROM token_issuer;
-DELETE FROM managed_key; DELETE FROM signing_key; DELETE FROM tenant;
-DELETE FROM model; DELETE FROM score_month; DELETE FROM risk_part; DELETE FROM risk_link; DELETE FROM risk_cursor; DELETE FROM risk_alert
+SET session_replication_role = replica; DELETE FROM head; DELETE FROM tile; DELETE FROM checkpoint;
+DELETE FROM entry; DELETE FROM attestation; DELETE FROM loan; DELETE FROM portfolio_loan; DELETE FROM portfolio_day;
+DELETE FROM consent; DELETE FROM subject_salt; DELETE FROM idempotency; DELETE FROM token_issuer;
+DELETE FROM managed_key; DELETE FROM signing_key; DELETE FROM tenant; DELETE FROM contract;
+DELETE FROM contract_effect; DELETE FROM day_tick; DELETE FROM model; DELETE FROM score_month; DELETE FROM risk_part;
+DELETE FROM risk_link; DELETE FROM risk_cursor; DELETE FROM risk_alert
 """
 
 
@@ -150,11 +151,14 @@ class Lender:
         }  # fmt: skip
         return compose(whole | fields, body)
 
-    def batch(self, attestations: Sequence[Attestation], batch_id: UUID | None = None) -> tuple[bytes, bytes]:
-        """(signed statement, NDJSON body)."""
+    def batch(
+        self, attestations: Sequence[Attestation], batch_id: UUID | None = None, at: int | None = None
+    ) -> tuple[bytes, bytes]:
+        """(signed statement, NDJSON body); ``at`` is the time it was signed, now unless given."""
         statement = Statement(
             batch=batch_id or SOURCES.new_id(), count=len(attestations), ledger=ORIGIN,
-            root=root_of([a.commitment for a in attestations]), tenant=self.name, time=SOURCES.now(),
+            root=root_of([a.commitment for a in attestations]), tenant=self.name,
+            time=SOURCES.now() if at is None else at,
         )  # fmt: skip
         return sign_statement(statement, self.key), b"".join(a.data + b"\n" for a in attestations)
 

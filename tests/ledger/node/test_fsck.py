@@ -13,12 +13,16 @@ import asyncpg
 import pytest
 
 from ledger.attestation.credit_kinds import Delinquency, Overdue, StatusSnapshot
+from ledger.contract import library
+from ledger.contract.document import Parties
 from ledger.errors import InvalidInput, NotFound
 from ledger.node.alert_desk import AlertDesk, Step
 from ledger.node.checkpointer import FILE_NAME
+from ledger.node.contracts import Caller
 from ledger.node.fsck import fsck
 from ledger.node.fsck_report import FAULTS_KEPT_MAX, FsckReport
 from ledger.node.node import Node
+from ledger.node.participants import DEPLOYMENT
 from ledger.node.watcher import Watcher, shipped_rules
 from ledger.store.attestation_rows import LAST_ID
 from ledger.store.embedded import EmbeddedPostgres
@@ -30,6 +34,8 @@ UNSAID = {
     "consent.log_id": "log", "entry.log_id": "log", "attestation.log_id": "log", "loan.log_id": "log", "tile.log_id": "log",
     "head.log_id": "log", "checkpoint.log_id": "log", "tenant.log_id": "log", "signing_key.log_id": "log",
     "subject_salt.log_id": "log", "managed_key.log_id": "log", "token_issuer.log_id": "log", "idempotency.log_id": "log",
+    "contract.log_id": "log", "contract_effect.log_id": "log", "day_tick.log_id": "log",
+    "contract.changed_at": "when a process wrote it, signed by nobody",
     "tenant.name": "a display name, signed by nobody",
     "tenant.country": "an address, signed by nobody",
     "managed_key.tenant": "opens under the wrapping key with its tenant's name, or not at all, when it is used",
@@ -96,6 +102,7 @@ async def furnished(
         await node.reader.credit_view(app, artefact.consent)
         retired = await node.authority.enrol_key(app, None)
         await node.authority.end_key(app, retired.kid, compromised_from=None)
+        await execute_a_contract(node, acacia)
         gone = acacia.new_loan()
         await node.publisher.publish(acacia.name, *acacia.batch(gone))
         await node.authority.erase(Subject(gone[0].envelope.subject or b""), "law")
@@ -122,6 +129,27 @@ async def warn(node: Node, lender: Lender, where: dict[str, Any]) -> None:
     ]  # fmt: skip
     for alert, step in zip(seen, steps, strict=True):
         await desk.step(lender.name, alert.row.id, step, asking(lender.name))
+
+
+async def execute_a_contract(node: Node, lender: Lender) -> None:
+    """A day begins, a contract comes in force, and a payment makes it close its loan."""
+    await node.ticker.catch_up()
+    loan = lender.new_loan(5_000)
+    envelope = loan[0].envelope
+    await node.publisher.publish(lender.name, *lender.batch(loan))
+    parties = Parties(borrower=envelope.subject or b"", lender=lender.name)
+    document = library.agree(
+        library.load("payment-closure").document, parties=parties, account=envelope.account or b"", currency="KES",
+        expires=date(2099, 1, 1),
+    )  # fmt: skip
+    known = await node.contracts.propose(lender.name, document, asking(lender.name))
+    for caller, who in (
+        (Caller(tenant=lender.name), lender.name),
+        (Caller(subject=Subject(parties.borrower)), DEPLOYMENT),
+    ):
+        await node.contracts.step(caller, known.hash, "signed", asking(who))
+    await node.publisher.publish(lender.name, *lender.batch([lender.repayment(loan, 5_000)]))
+    assert await node.contracts.history(Caller(tenant=lender.name), known.hash, (-1, -1), 2)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,182 @@
+"""The contracts in hand and the order of the log: one attestation after the other, and what each makes contracts do.
+
+    docket = Docket("tallystick", today=0)
+    docket.put(ContractKey("acacia", digest), Held(document, subject, memory))
+    docket.take(placed, loans)           -> (Effect(...), ...): bodies of ``effect`` attestations, in order
+    docket.changed()                     -> the contracts whose memory moved
+
+Rules
+- Who hears of what is routing.py's to say, and what an event does the engine's: this keeps contracts and their memories,
+  and asks them in the order of their hashes, each over its loan as it is just after the attestation. A replay
+  (replay.py) goes through the same two.
+- A contract's own steps move its memory here; an accepted or declined proposal is an event like any other.
+- Only contracts that were put in are seen.
+
+It reads no clock and no store: loans and contracts are handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from ledger.attestation.contract_kinds import Cause, Effect, Tick
+from ledger.attestation.contract_kinds import Contract as ContractStep
+from ledger.attestation.envelope import Attestation
+from ledger.contract.check import compile_contract
+from ledger.contract.document import Document, read_document
+from ledger.contract.engine import Inputs, execute
+from ledger.contract.inputs import LoanInputs, loan_inputs
+from ledger.contract.memory import ContractState, Memory, after_step
+from ledger.contract.program import CompiledContract
+from ledger.contract.routing import day_of, event_of, hears
+from ledger.errors import InvalidInput, Refused
+from ledger.loan.state import LoanState
+
+COMPILED_MAX: Final = 4_096
+"""Compiled contracts kept by a process: about 20 kB each, 2 ms to make again."""
+
+
+class ContractKey(NamedTuple):
+    """A contract by its lender and its hash."""
+
+    lender: str
+    hash: bytes
+
+
+class LoanRef(NamedTuple):
+    """A loan by its lender and its account."""
+
+    lender: str
+    account: bytes
+
+
+class Placed(NamedTuple):
+    """An attestation at its place in the log, with the loan that it is about just before it (None: no loan, or new)."""
+
+    idx: int
+    batch: UUID
+    position: int
+    attestation: Attestation
+    before: LoanState | None = None
+
+
+@dataclass
+class Held:
+    """One contract in hand. ``memory`` None: it is being proposed."""
+
+    document: Document
+    subject: bytes
+    memory: Memory | None
+
+    @property
+    def in_force(self) -> bool:
+        """Whether events reach it."""
+        return self.memory is not None and self.memory.state == ContractState.IN_FORCE
+
+
+Loans = Callable[[LoanRef], LoanState | None]
+"""The loan as it is just after the attestation that is taken."""
+
+_compiled: dict[bytes, CompiledContract] = {}
+
+
+def compiled(hash: bytes, document: Document) -> CompiledContract:
+    """A contract ready to execute; what was compiled lately is kept. Raises InvalidInput ``contract_invalid``."""
+    found = _compiled.get(hash)
+    if found is None:
+        if len(_compiled) >= COMPILED_MAX:
+            _compiled.clear()
+        found = _compiled[hash] = compile_contract(document)
+    return found
+
+
+class Docket:
+    """The contracts in hand."""
+
+    def __init__(self, deployment: str, today: int) -> None:
+        """``today`` is the day of the log's latest tick, an ordinal; 0 before the first."""
+        self._deployment = deployment
+        self._today = today
+        self._held: dict[ContractKey, Held] = {}
+        self._of_loan: dict[LoanRef, list[ContractKey]] = {}
+        self._of_subject: dict[bytes, list[ContractKey]] = {}
+        self._changed: dict[ContractKey, None] = {}
+
+    def put(self, key: ContractKey, held: Held) -> None:
+        """Take a contract in hand."""
+        if key not in self._held:
+            self._of_loan.setdefault(LoanRef(key.lender, held.document.account), []).append(key)
+            self._of_subject.setdefault(held.subject, []).append(key)
+        self._held[key] = held
+
+    def held(self, key: ContractKey) -> Held | None:
+        """A contract in hand."""
+        return self._held.get(key)
+
+    def changed(self) -> list[tuple[ContractKey, Held]]:
+        """The contracts whose memory moved since the last call, in the order in which they first did."""
+        moved, self._changed = list(self._changed), {}
+        return [(key, self._held[key]) for key in moved]
+
+    def take(self, placed: Placed, loans: Loans) -> tuple[Effect, ...]:
+        """What one more attestation makes the contracts do. Raises Refused and InvalidInput for a contract's own step
+        that is not possible (``contract_*``); nothing else raises."""
+        body = placed.attestation.body
+        if isinstance(body, ContractStep):
+            self._step(placed, body)
+        effects: list[Effect] = []
+        for key in self._concerned(placed.attestation):
+            effects += self._run(key, placed, loans)
+        if isinstance(body, Tick):
+            self._today = max(self._today, body.day.toordinal())
+        return tuple(effects)
+
+    def _concerned(self, attestation: Attestation) -> list[ContractKey]:
+        """The contracts that might hear of an attestation, in the order of execution."""
+        envelope, body = attestation.envelope, attestation.body
+        if isinstance(body, Tick):
+            found = list(self._held)
+        elif isinstance(body, ContractStep):
+            found = [ContractKey(body.lender, body.contract)]
+        elif envelope.account is not None:
+            found = self._of_loan.get(LoanRef(envelope.tenant, envelope.account), [])
+        else:
+            found = self._of_subject.get(envelope.subject or b"", [])
+        return sorted(found, key=lambda key: key.hash)
+
+    def _step(self, placed: Placed, step: ContractStep) -> None:
+        """A contract's own step moves its memory."""
+        key, envelope = ContractKey(step.lender, step.contract), placed.attestation.envelope
+        held = self._held.get(key)
+        if held is None:
+            if step.document is None:
+                raise Refused("contract_unknown", "no such contract", path="$.body.contract")
+            document = read_document(step.document)
+            if document.parties.borrower != envelope.subject:
+                raise InvalidInput("contract_mismatch", "the contract is with another borrower", path="$.subject")
+            held = Held(document, document.parties.borrower, None)
+            compiled(key.hash, document)
+            self.put(key, held)
+        held.memory = after_step(held.memory, held.document, step, envelope.effective_date.toordinal())
+        self._changed[key] = None
+
+    def _run(self, key: ContractKey, placed: Placed, loans: Loans) -> tuple[Effect, ...]:
+        held, attestation = self._held[key], placed.attestation
+        if held.memory is None or not held.in_force:
+            return ()
+        contract = compiled(key.hash, held.document)
+        if not hears(contract, attestation, self._deployment):
+            return ()
+        after = loans(LoanRef(key.lender, held.document.account))
+        before = placed.before if attestation.envelope.account is not None else after
+        cause = Cause(batch=placed.batch, commitment=attestation.commitment, index=placed.idx, position=placed.position)
+        event = event_of(contract, attestation, cause, before=before, after=after, today=self._today)
+        seen = LoanInputs() if after is None else loan_inputs(after, day_of(event))
+        execution = execute(contract, held.memory, event, Inputs(seen))
+        if execution.memory != held.memory:
+            held.memory = execution.memory
+            self._changed[key] = None
+        return execution.effects

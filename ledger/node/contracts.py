@@ -1,0 +1,267 @@
+"""Contracts: proposed by a lender, signed by all parties, ended or answered by them. Each step is an attestation.
+
+Rules
+- A lender proposes and signs in its own name; a borrower signs about their own pseudonym. Nobody else sees a contract.
+- The lender signs a step with a key of its own (a JWS that it sends), else with the key that the deployment keeps for it.
+- A borrower or guarantor signs with their own key, or the deployment does after it authenticated them; the step says
+  which.
+- What contracts do to a lender's loans is signed with a key that the deployment keeps: the lender's signature under a
+  contract is what allows it, so such a key is made then, if there is none.
+- Every request carries an idempotency key; the same one again gets the first answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Literal
+
+from ledger.attestation.contract_kinds import DOCUMENT_BYTES_MAX, Effect
+from ledger.attestation.contract_kinds import Contract as ContractStep
+from ledger.attestation.envelope import parse
+from ledger.attestation.jws import sign_jws, verify_jws
+from ledger.attestation.keys import ES256, KeyHistory, PrivateKey, admit_public_key
+from ledger.contract.check import examine
+from ledger.contract.document import Document, canonical_bytes, contract_hash, read_document
+from ledger.contract.memory import Memory, decode_memory
+from ledger.contract.program import CompiledContract
+from ledger.contract.steps import CONTRACT_TYPE, step_payload
+from ledger.errors import Conflict, InvalidInput, NotFound, Refused, Untrusted
+from ledger.node.authority import Authority
+from ledger.node.clock import Sources
+from ledger.node.consents import OwnSignature
+from ledger.node.drafts import Draft
+from ledger.node.idempotent import Request, earlier_answer, record_of
+from ledger.node.participants import DEPLOYMENT
+from ledger.node.publisher import Publisher
+from ledger.node.sealer import Sealer
+from ledger.store.attestation_rows import AttestationRow, attestations_at
+from ledger.store.contract_rows import ContractRow, EffectRow, contracts_seen, effects_of, read_contract
+from ledger.store.database import Database
+from ledger.store.loan_rows import read_loan
+from ledger.types import AccountRef, Subject, TenantId, UnixMillis
+
+Party = Literal["lender", "borrower", "guarantor", "deployment"]
+StepName = Literal["proposed", "signed", "withdrawn", "terminated", "accepted", "declined"]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who takes a step: a lender's tenant, or a borrower (or guarantor) by pseudonym."""
+
+    tenant: TenantId | None = None
+    subject: Subject | None = None
+
+
+@dataclass(frozen=True)
+class KnownContract:
+    """A contract as its parties see it."""
+
+    row: ContractRow
+    document: Document
+    memory: Memory
+
+    @property
+    def hash(self) -> bytes:
+        """Its name: SHA-256 of the canonical document."""
+        return self.row.contract
+
+
+@dataclass(frozen=True)
+class PastEffect:
+    """One effect and where its attestation lies. ``body`` None: it was erased, and ``data`` is empty."""
+
+    row: EffectRow
+    attestation: AttestationRow
+    body: Effect | None
+    data: bytes
+
+
+class Contracts:
+    """The life of contracts on one node."""
+
+    def __init__(
+        self, database: Database, publisher: Publisher, authority: Authority, sealer: Sealer, sources: Sources
+    ) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._authority = authority
+        self._sealer = sealer
+        self._sources = sources
+
+    async def propose(self, lender: TenantId, document: Document, request: Request) -> KnownContract:
+        """A lender proposes a contract about one of its loans, present or to come.
+
+        Raises InvalidInput (``contract_invalid`` with the first fault, ``contract_long``, ``contract_mismatch``),
+        Conflict ``contract_exists``.
+        """
+        caller, contract = Caller(tenant=lender), contract_hash(document)
+        if await earlier_answer(self._database, request) is not None:
+            return await self.seen(caller, contract)
+        self._ensure_fit(document)
+        if document.parties.lender != lender:
+            raise InvalidInput("contract_mismatch", "the contract names another lender", path="$.parties.lender")
+        await self._ensure_loan(lender, document)
+        async with self._database.reading(tenants=(lender,)) as connection:
+            if await read_contract(connection, contract) is not None:
+                raise Conflict("contract_exists", "this contract was proposed before", found=contract.hex())
+        await self._publish(document, "proposed", "lender", request, contents=canonical_bytes(document))
+        return await self.seen(caller, contract)
+
+    async def step(
+        self, caller: Caller, contract: bytes, step: StepName, request: Request, *, reason: str | None = None,
+        effect: bytes | None = None, own: OwnSignature | None = None,
+    ) -> KnownContract:  # fmt: skip
+        """A party signs, withdraws, terminates, or accepts or declines a proposal (``effect``).
+
+        Raises NotFound ``contract_unknown``, Refused ``contract_*``, InvalidInput, Untrusted.
+        """
+        if await earlier_answer(self._database, request) is not None:
+            return await self.seen(caller, contract)
+        known = await self.seen(caller, contract)
+        party = _party_of(caller, known.document)
+        if effect is not None and not any(one.id == effect and party in one.needs for one in known.memory.proposals):
+            raise Refused("proposal_not_open", "no such proposal waits for this party", path="effect")
+        if party == "lender" and step == "signed":
+            await self._ensure_executor_key(TenantId(known.document.parties.lender))
+        await self._publish(known.document, step, party, request, reason=reason, effect=effect, own=own)
+        return await self.seen(caller, contract)
+
+    async def seen(self, caller: Caller, contract: bytes) -> KnownContract:
+        """A contract as one of its parties may see it. Raises NotFound ``contract_unknown``."""
+        async with self._reading(caller) as connection:
+            row = await read_contract(connection, contract)
+        if row is None:
+            raise NotFound("contract_unknown", "no such contract")
+        return _known(row)
+
+    async def page(
+        self, caller: Caller, after: bytes, limit: int, account: AccountRef | None = None
+    ) -> list[KnownContract]:
+        """Contracts of a party by hash; ``after`` is exclusive."""
+        async with self._reading(caller) as connection:
+            return [_known(row) for row in await contracts_seen(connection, after, limit, account)]
+
+    async def history(self, caller: Caller, contract: bytes, after: tuple[int, int], limit: int) -> list[PastEffect]:
+        """What a contract did, in log order. Raises NotFound ``contract_unknown``."""
+        await self.seen(caller, contract)
+        async with self._reading(caller) as connection:
+            rows = await effects_of(connection, contract, after, limit)
+        places = [(row.batch_id, row.position) for row in rows]
+        async with self._database.reading(tenants=(DEPLOYMENT,)) as connection:
+            stored = await attestations_at(connection, DEPLOYMENT, places)
+        opened = await self._sealer.open(stored)
+        found = {
+            (row.batch_id, row.position): (row, data) for row, data in zip(stored, opened, strict=True)
+        }  # fmt: skip
+        past = []
+        for row in rows:
+            attestation, data = found[row.batch_id, row.position]
+            body = None if data is None else parse(data).body
+            past.append(PastEffect(row, attestation, body if isinstance(body, Effect) else None, data or b""))
+        return past
+
+    def _reading(self, caller: Caller):  # type: ignore[no-untyped-def]
+        if caller.tenant is not None:
+            return self._database.reading(tenants=(caller.tenant,))
+        return self._database.reading(subject=caller.subject)
+
+    def _ensure_fit(self, document: Document) -> CompiledContract:
+        size = len(canonical_bytes(document))
+        if size > DOCUMENT_BYTES_MAX:
+            raise InvalidInput("contract_long", "a contract on the ledger is one attestation",
+                               expected=f"<= {DOCUMENT_BYTES_MAX} bytes", found=size,
+                               advice="Split it into two contracts.")  # fmt: skip
+        examined = examine(document)
+        if examined.contract is None:
+            fault = examined.faults[0]
+            raise InvalidInput("contract_invalid", f"{fault.code}: {fault.message}", path=fault.path,
+                               expected=fault.expected, found=fault.found,
+                               advice="Run `tallystick contract check FILE` to see every fault.")  # fmt: skip
+        return examined.contract
+
+    async def _ensure_loan(self, lender: TenantId, document: Document) -> None:
+        async with self._database.reading(tenants=(lender,)) as connection:
+            loan = await read_loan(connection, lender, AccountRef(document.account))
+        if loan is not None and loan.subject != document.parties.borrower:
+            raise InvalidInput("contract_mismatch", "the loan is another borrower's", path="$.parties.borrower")
+
+    async def _ensure_executor_key(self, lender: TenantId) -> None:
+        try:
+            await self._authority.managed_key(lender)
+        except Refused:
+            await self._authority.enrol_key(lender, None)
+
+    async def _publish(
+        self, document: Document, step: StepName, party: Party, request: Request, *, contents: bytes | None = None,
+        reason: str | None = None, effect: bytes | None = None, own: OwnSignature | None = None,
+    ) -> None:  # fmt: skip
+        contract, now = contract_hash(document), self._sources.now()
+        signature, signer = await self._signature(document, step, party, effect, own, now)
+        body = ContractStep(
+            account=document.account, contract=contract, document=contents, effect=effect,
+            lender=document.parties.lender, party=party, reason=reason, signature=signature, signer_key=signer,
+            step=step,
+        )  # fmt: skip
+        participants = await self._publisher.participants(document.parties.lender)
+        draft = Draft(
+            kind="contract", body=body, effective_date=_day(now), subject=document.parties.borrower, role="borrower",
+            jurisdiction=participants.tenant(TenantId(document.parties.lender)).country,
+        )  # fmt: skip
+        batch_id = self._sources.new_id()
+        record = record_of(request, author=DEPLOYMENT, batch_id=batch_id, answer=contract.hex(), now=now)
+        await self._publisher.publish_own(
+            DEPLOYMENT, self._authority.operator, [draft], batch_id=batch_id, idempotency=record,
+            tenants=(TenantId(document.parties.lender), request.tenant), voids_caches=True,
+        )  # fmt: skip
+
+    async def _signature(
+        self, document: Document, step: StepName, party: Party, effect: bytes | None, own: OwnSignature | None,
+        now: UnixMillis,
+    ) -> tuple[str, bytes | None]:  # fmt: skip
+        """(JWS over the step, the party's public key when it signed itself)."""
+        contract = contract_hash(document)
+        if own is not None:
+            return own.jws.decode("latin-1"), await self._verified(document, step, party, effect, own)
+        payload = step_payload(contract, party, step, now, effect)
+        if party != "lender":
+            return sign_jws(payload, self._authority.operator, CONTRACT_TYPE).decode(), None
+        key = await self._lender_key(TenantId(document.parties.lender), step)
+        return sign_jws(payload, key, CONTRACT_TYPE).decode(), key.raw
+
+    async def _lender_key(self, lender: TenantId, step: StepName) -> PrivateKey:
+        if step == "proposed":
+            await self._ensure_executor_key(lender)
+        return await self._authority.managed_key(lender)
+
+    async def _verified(
+        self, document: Document, step: StepName, party: Party, effect: bytes | None, own: OwnSignature
+    ) -> bytes:
+        """The raw public key of a party's own signature. Raises Untrusted, InvalidInput."""
+        key = admit_public_key(own.jwk, not_before_ms=UnixMillis(0))
+        if party == "lender":
+            lender = TenantId(document.parties.lender)
+            keys = (await self._publisher.participants(lender)).keys_of(lender)
+            if key.kid not in {enrolled.kid for enrolled in keys}:
+                raise Untrusted("key_unknown", "not a key of this lender", path="signature.jwk")
+        else:
+            keys = KeyHistory([key])
+        payload = step_payload(contract_hash(document), party, step, own.at, effect)
+        if verify_jws(own.jws, keys, typ=CONTRACT_TYPE, at_ms=own.at).payload != payload:
+            raise InvalidInput("contract_signature_differs", "the signature is over something else", path="signature",
+                               advice="sign exactly the step's payload")  # fmt: skip
+        return b"\x04" + key.raw if key.alg == ES256 else key.raw
+
+
+def _party_of(caller: Caller, document: Document) -> Party:
+    if caller.tenant is not None:
+        return "lender"
+    return "borrower" if caller.subject == document.parties.borrower else "guarantor"
+
+
+def _known(row: ContractRow) -> KnownContract:
+    return KnownContract(row, read_document(row.document), decode_memory(row.memory))
+
+
+def _day(now: UnixMillis) -> date:
+    return datetime.fromtimestamp(now / 1000, UTC).date()

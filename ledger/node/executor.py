@@ -1,0 +1,200 @@
+"""What contracts do to a batch, in the transaction that commits it.
+
+    session = await executor.open(connection, group)              # contracts locked, in hand
+    more = await executor.follow(session, projection, pending, idx)
+    await executor.write(connection, session)                     # memories, effects, ticks
+
+For each batch that concerns contracts two kinds of batches may follow, right behind it in the log:
+- one of the deployment's with an ``effect`` attestation for each effect: the record that a replay must give again;
+- one for each lender with what the effects mean for its loans (a charge, a pause, a notice, ...), signed with the key that
+  the deployment keeps for it, each referring to its effect. These fold like any other event of the loan.
+
+Rules
+- Contracts are locked until the transaction ends and their memories move with it: a crash leaves the cause and all that
+  it did, or nothing.
+- An effect names the log index of its cause, so it is worked out when all groups before are over; should another process
+  commit meanwhile, the commit fails and everything is worked out anew.
+- An event that its loan refuses is left out, and its effect stands: the cause is never held up by a contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from ledger.attestation.contract_kinds import Effect, Tick
+from ledger.attestation.envelope import Attestation
+from ledger.contract.docket import ContractKey, Docket, Held, LoanRef, Placed
+from ledger.contract.document import canonical_bytes, read_document
+from ledger.contract.landing import Landing, landed
+from ledger.contract.memory import decode_memory, encode_memory
+from ledger.errors import InvariantBroken
+from ledger.limits import BATCH_ATTESTATIONS_MAX
+from ledger.loan.state import LoanState
+from ledger.node.clock import Sources
+from ledger.node.contract_book import Concern
+from ledger.node.drafts import Draft, finish
+from ledger.node.loan_cache import LoanKey, loan_key
+from ledger.node.participants import DEPLOYMENT
+from ledger.node.pending import Pending
+from ledger.node.projection import Projection
+from ledger.store.contract_rows import (
+    ContractRow,
+    EffectRow,
+    insert_contract,
+    insert_effects,
+    insert_tick,
+    last_tick,
+    lock_contracts,
+    update_contracts,
+)
+from ledger.store.database import Connection
+from ledger.types import TenantId
+
+Prepare = Callable[[TenantId, Sequence[Attestation]], Awaitable[Pending]]
+"""Signs and seals a batch of the deployment's or of a lender's managed key."""
+
+
+@dataclass
+class Session:
+    """The contracts of one group, and what they did so far."""
+
+    docket: Docket
+    stored: set[ContractKey]
+    effects: list[EffectRow] = field(default_factory=list)
+    ticks: list[tuple[Tick, int]] = field(default_factory=list)
+
+
+class Executor:
+    """Runs contracts inside commits."""
+
+    def __init__(self, prepare: Prepare, sources: Sources) -> None:
+        self._prepare = prepare
+        self._sources = sources
+
+    async def open(self, connection: Connection, group: Sequence[Pending]) -> Session:
+        """Lock the contracts that a group may move and take them in hand."""
+        keys = sorted({key for pending in group if pending.concern for key in pending.concern.contracts})
+        last = await last_tick(connection)
+        session = Session(Docket(DEPLOYMENT, 0 if last is None else last.toordinal()), set())
+        for row in await lock_contracts(connection, keys):
+            key = ContractKey(row.tenant, row.contract)
+            session.stored.add(key)
+            session.docket.put(key, Held(read_document(row.document), row.subject, decode_memory(row.memory)))
+        return session
+
+    async def follow(self, session: Session, projection: Projection, pending: Pending, idx: int) -> list[Pending]:
+        """The batches that follow ``pending``, which was applied to ``projection`` and gets the entry index ``idx``.
+
+        Raises Refused and InvalidInput ``contract_*`` when the batch is a contract's own step that is not possible.
+        """
+        batch, done = pending.batch.statement.batch, list[tuple[Effect, Attestation]]()
+        states = _before(projection, pending)
+
+        def loan(ref: LoanRef) -> LoanState | None:
+            key = loan_key(ref.lender, ref.account)
+            return states[key] if key in states else projection.state(key)
+
+        for position, attestation in enumerate(pending.batch.attestations):
+            if isinstance(attestation.body, Tick):
+                session.ticks.append((attestation.body, idx))
+            key, before, after = projection.passed.get((batch, position), (None, None, None))
+            if key is not None:
+                states[key] = after
+            placed = Placed(idx, batch, position, attestation, before)
+            done += [(effect, attestation) for effect in session.docket.take(placed, loan)]
+        return await self._batches(session, projection, done, idx + 1) if done else []
+
+    async def _batches(
+        self, session: Session, projection: Projection, done: list[tuple[Effect, Attestation]], idx: int
+    ) -> list[Pending]:
+        """Effects and the events they mean, as batches whose first gets the entry index ``idx``."""
+        records: list[Attestation] = []
+        events: dict[TenantId, list[Attestation]] = {}
+        states: dict[LoanKey, LoanState] = {}
+        for effect, cause in done:
+            held = session.docket.held(ContractKey(effect.lender, effect.contract))
+            if held is None:
+                raise InvariantBroken("contract_lost", "an effect of a contract that is not in hand")
+            records.append(finish(DEPLOYMENT, _record(effect, cause, held.subject), self._sources))
+            for landing in landed(effect, held.document, cause.envelope.effective_date, self._sources.now()):
+                draft = _event(landing, records[-1], held)
+                event = finish(TenantId(effect.lender), draft, self._sources)
+                if projection.takes(event, loan_key(effect.lender, held.document.account), states):
+                    events.setdefault(TenantId(effect.lender), []).append(event)
+        batches = [await self._prepare(DEPLOYMENT, part) for part in _parts(records)]
+        for number, pending in enumerate(batches):
+            _place(session, pending, idx + number)
+        for lender, those in sorted(events.items()):
+            batches += [await self._prepare(lender, part) for part in _parts(those)]
+        return batches
+
+    async def write(self, connection: Connection, session: Session) -> None:
+        """Store what contracts remember, where their effects lie, and the days that began."""
+        now, moved = self._sources.now(), []
+        for key, held in session.docket.changed():
+            if held.memory is None:
+                continue
+            row = ContractRow(
+                key.lender, key.hash, held.document.account, held.subject, held.memory.state,
+                canonical_bytes(held.document), encode_memory(held.memory), now,
+            )  # fmt: skip
+            if key in session.stored:
+                moved.append(row)
+            else:
+                await insert_contract(connection, row)
+        if moved:
+            await update_contracts(connection, moved)
+        if session.effects:
+            await insert_effects(connection, session.effects)
+        for tick, idx in session.ticks:
+            await insert_tick(connection, tick.day, idx)
+
+
+def tenants_of(concern: Concern | None) -> tuple[TenantId, ...]:
+    """The tenants whose rows contracts may write besides."""
+    return () if concern is None else (DEPLOYMENT, *concern.tenants)
+
+
+def _before(projection: Projection, pending: Pending) -> dict[LoanKey, LoanState | None]:
+    """The loans that a batch moves and contracts look at, as they were before it."""
+    states: dict[LoanKey, LoanState | None] = {}
+    for position in range(len(pending.batch.attestations)):
+        passed = projection.passed.get((pending.batch.statement.batch, position))
+        if passed is not None:
+            states.setdefault(passed[0], passed[1])
+    return states
+
+
+def _record(effect: Effect, cause: Attestation, subject: bytes) -> Draft:
+    envelope = cause.envelope
+    return Draft(
+        kind="effect", body=effect, effective_date=envelope.effective_date, jurisdiction=envelope.jurisdiction,
+        subject=subject, role="borrower",
+    )  # fmt: skip
+
+
+def _event(landing: Landing, record: Attestation, held: Held) -> Draft:
+    envelope = record.envelope
+    return Draft(
+        kind=landing.kind, body=landing.body, effective_date=envelope.effective_date,
+        jurisdiction=envelope.jurisdiction, account=held.document.account if landing.about_loan else None,
+        subject=held.subject, role="borrower", refs=(envelope.id,),
+    )  # fmt: skip
+
+
+def _parts(attestations: Sequence[Attestation]) -> list[Sequence[Attestation]]:
+    return [
+        attestations[at : at + BATCH_ATTESTATIONS_MAX] for at in range(0, len(attestations), BATCH_ATTESTATIONS_MAX)
+    ]
+
+
+def _place(session: Session, pending: Pending, idx: int) -> None:
+    """Note where the effects of a batch lie."""
+    for position, attestation in enumerate(pending.batch.attestations):
+        body = attestation.body
+        if isinstance(body, Effect) and attestation.envelope.subject is not None:
+            session.effects.append(EffectRow(
+                body.lender, body.id, body.contract, attestation.envelope.subject, idx, pending.batch.statement.batch,
+                position,
+            ))  # fmt: skip

@@ -1,0 +1,317 @@
+"""Contracts on a real ledger: effects with their cause, once, visible to the parties, and the same again in a replay."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from ledger.attestation.contract_kinds import Cause, Declaration, Effect
+from ledger.attestation.credit_kinds import Disbursement, Schedule, ScheduleRow
+from ledger.attestation.envelope import Attestation
+from ledger.contract import library
+from ledger.contract.document import Document, Parties
+from ledger.contract.replay import Replayed
+from ledger.errors import Conflict, InvalidInput, NotFound, Refused, TallystickError
+from ledger.node.clock import Sources
+from ledger.node.contracts import Caller
+from ledger.node.drafts import Draft
+from ledger.node.node import Node
+from ledger.node.participants import DEPLOYMENT
+from ledger.node.replaying import replay
+from ledger.types import AccountRef, Subject, UnixMillis
+from tests.support.checks import asking, change, ensure_sound, rows_of
+from tests.support.ledgers import KEYRING, ORIGIN, SOURCES, Lender, TestDatabase, running_node
+
+TODAY = date.fromtimestamp(SOURCES.now() / 1000)  # noqa: DTZ012
+DAY = timedelta(days=1)
+EFFECTS = "SELECT count(*) FROM contract_effect"
+
+
+class Clock:
+    """The node's clock: real time and some days."""
+
+    def __init__(self) -> None:
+        self.days = 0
+
+    def now(self) -> UnixMillis:
+        return UnixMillis(SOURCES.now() + self.days * 24 * 3600 * 1000)
+
+    @property
+    def today(self) -> date:
+        return TODAY + self.days * DAY
+
+
+class World:
+    """One lender, one borrower, one loan of four instalments that fall due every thirty days."""
+
+    def __init__(self, node: Node, clock: Clock, lender: Lender) -> None:
+        self.node, self.clock, self.lender = node, clock, lender
+        self.subject, self.account = os.urandom(32), os.urandom(32)
+        self.by_lender = Caller(tenant=lender.name)
+        self.by_borrower = Caller(subject=Subject(self.subject))
+
+    def where(self, **fields: Any) -> dict[str, Any]:
+        return {"account": self.account, "subject": self.subject, "effective_date": self.clock.today} | fields
+
+    async def publish(self, *attestations: Attestation, node: Node | None = None) -> None:
+        batch = self.lender.batch(attestations, at=self.clock.now())
+        await (node or self.node).publisher.publish(self.lender.name, *batch)
+
+    async def lend(self) -> None:
+        rows = tuple(ScheduleRow(due=TODAY + n * 30 * DAY, n=n, principal=25_000) for n in range(1, 5))
+        await self.publish(
+            self.lender.new_loan(100_000, **self.where())[0],
+            self.lender.attest("disbursement", Disbursement(amount=100_000, currency="KES", tranche=1), **self.where()),
+            self.lender.attest("schedule", Schedule(cause="initial", currency="KES", rows=rows, version=1), **self.where()),
+        )  # fmt: skip
+
+    async def repay(self, amount: int, node: Node | None = None) -> None:
+        loan = self.lender.new_loan(1, account=self.account, subject=self.subject)
+        await self.publish(self.lender.repayment(loan, amount, effective_date=self.clock.today), node=node)
+
+    def document(self, name: str, **terms: int) -> Document:
+        parties = Parties(borrower=self.subject, lender=self.lender.name)
+        return library.agree(
+            library.load(name).document, parties=parties, account=self.account, currency="KES",
+            expires=TODAY + 900 * DAY, terms=terms,
+        )  # fmt: skip
+
+    async def agree(self, name: str, **terms: int) -> bytes:
+        """A contract of the library, signed by both; gives its hash."""
+        document = self.document(name, **terms)
+        known = await self.node.contracts.propose(self.lender.name, document, asking(self.lender.name))
+        for caller, who in ((self.by_lender, self.lender.name), (self.by_borrower, DEPLOYMENT)):
+            known = await self.node.contracts.step(caller, known.hash, "signed", asking(who))
+        assert known.memory.state == "in_force"
+        return known.hash
+
+    async def days(self, count: int) -> None:
+        """Let days pass, each with its tick."""
+        for _ in range(count):
+            self.clock.days += 1
+            await self.node.ticker.begin(self.clock.today)
+
+    async def did(self, contract: bytes) -> list[str]:
+        """What a contract did, as effect names."""
+        past = await self.node.contracts.history(self.by_lender, contract, (-1, -1), 100)
+        return [each.body.effect for each in past if each.body is not None]
+
+    async def loan(self) -> Any:
+        return await self.node.reader.lender_loan(self.lender.name, AccountRef(self.account), as_of=self.clock.today)
+
+
+@pytest.fixture
+async def world(database: TestDatabase) -> AsyncIterator[World]:
+    clock = Clock()
+    async with running_node(database, sources=Sources(now=clock.now)) as node:
+        found = World(node, clock, await Lender("acacia").enrol(node))
+        await found.lend()
+        yield found
+
+
+async def replayed(database: TestDatabase, **options: Any) -> Replayed:
+    return await replay(database.audit_dsn, KEYRING, origin=ORIGIN, **options)
+
+
+async def test_a_late_fee_lands_on_the_loan_with_its_cause_and_a_replay_gives_it_again(
+    world: World, database: TestDatabase
+) -> None:
+    contract = await world.agree("late-fee")
+    await world.days(33)
+    assert await world.did(contract) == []
+    before = (await world.loan()).balance
+    await world.days(1)
+    assert await world.did(contract) == ["penalty.apply"]
+    assert (await world.loan()).balance == before + 25_000 * 500 // 10_000
+    await world.days(2)
+    assert await world.did(contract) == ["penalty.apply"]
+    (past,) = await world.node.contracts.history(world.by_borrower, contract, (-1, -1), 10)
+    assert past.body is not None
+    assert (past.body.arguments, past.body.lender, past.body.n) == ({"amount": 1_250, "code": "late"}, "acacia", 0)
+    (place,) = await rows_of(
+        database, "SELECT e.tenant, a.position FROM entry e JOIN attestation a USING (log_id, tenant, batch_id)"
+        " WHERE e.idx = $1 AND a.commitment = $2", past.body.cause.index, past.body.cause.commitment,
+    )  # fmt: skip
+    assert place == (DEPLOYMENT, past.body.cause.position)
+    found = await replayed(database)
+    assert (found.contracts, found.effects, found.faults) == (1, 1, ())
+    await ensure_sound(database)
+
+
+async def test_a_payment_that_clears_the_loan_closes_it_in_the_same_transaction(
+    world: World, database: TestDatabase
+) -> None:
+    contract = await world.agree("payment-closure")
+    entries = await rows_of(database, "SELECT count(*) FROM entry")
+    await world.repay(100_000)
+    assert await rows_of(database, "SELECT count(*) FROM entry") == [(entries[0][0] + 3,)]
+    assert "attestation.emit" in await world.did(contract)
+    assert (await world.loan()).stage == "paid"
+    assert (await replayed(database)).faults == ()
+    await ensure_sound(database)
+
+
+async def test_nothing_fires_before_both_signed_or_after_both_ended_it(world: World) -> None:
+    document = world.document("late-fee")
+    known = await world.node.contracts.propose(world.lender.name, document, asking(world.lender.name))
+    await world.node.contracts.step(world.by_lender, known.hash, "signed", asking(world.lender.name))
+    await world.days(40)
+    assert await world.did(known.hash) == []
+    await world.node.contracts.step(world.by_borrower, known.hash, "signed", asking(DEPLOYMENT))
+    await world.days(1)
+    assert await world.did(known.hash) == ["penalty.apply"]
+    for caller in (world.by_lender, world.by_borrower):
+        known = await world.node.contracts.step(caller, known.hash, "terminated", asking(world.lender.name))
+    assert known.memory.state == "terminated"
+    await world.days(40)
+    assert await world.did(known.hash) == ["penalty.apply"]
+
+
+async def test_a_proposal_lands_when_it_is_accepted(world: World, database: TestDatabase) -> None:
+    contract = await world.agree("payment-closure", discount=2_000)
+    await world.days(2)
+    await world.repay(75_000)
+    known = await world.node.contracts.seen(world.by_borrower, contract)
+    (proposal,) = known.memory.proposals
+    assert (proposal.effect, proposal.needs) == ("discount.apply", ("lender",))
+    with pytest.raises(Refused, match="proposal"):
+        await world.node.contracts.step(
+            world.by_borrower, contract, "accepted", asking(DEPLOYMENT), effect=proposal.id
+        )  # fmt: skip
+    await world.node.contracts.step(
+        world.by_lender, contract, "accepted", asking(world.lender.name), effect=proposal.id
+    )  # fmt: skip
+    assert await world.did(contract) == ["proposal.open", "discount.apply"]
+    assert (await world.loan()).balance == 23_000
+    assert (await replayed(database)).faults == ()
+
+
+async def test_a_declared_disaster_pauses_the_loan(world: World) -> None:
+    contract = await world.agree("disaster-grace")
+    rule = world.document("disaster-grace")
+    region = str(rule.terms.get("region", "KE-30"))
+    world.clock.days += 1
+    declared = (Declaration(days=30, document=os.urandom(32), region=region),)
+    await world.node.ticker.begin(world.clock.today, declared)
+    assert "attestation.emit" in await world.did(contract)
+    assert "paused" in ((await world.loan()).flags or ())
+
+
+async def test_the_same_request_again_is_the_same_step(world: World) -> None:
+    request = asking(world.lender.name)
+    document = world.document("late-fee")
+    first = await world.node.contracts.propose(world.lender.name, document, request)
+    assert await world.node.contracts.propose(world.lender.name, document, request) == first
+    with pytest.raises(Conflict, match="proposed before"):
+        await world.node.contracts.propose(world.lender.name, document, asking(world.lender.name))
+
+
+async def test_what_does_not_fit_is_refused_by_code(world: World) -> None:
+    with pytest.raises(InvalidInput) as wrong:
+        await world.node.contracts.propose(
+            world.lender.name,
+            library.agree(
+                library.load("late-fee").document, parties=Parties(borrower=os.urandom(32), lender=world.lender.name),
+                account=world.account, currency="KES", expires=TODAY + DAY,
+            ), asking(world.lender.name),
+        )  # fmt: skip
+    assert wrong.value.code == "contract_mismatch"
+    contract = await world.agree("late-fee")
+    with pytest.raises(Refused) as again:
+        await world.node.contracts.step(world.by_lender, contract, "signed", asking(world.lender.name))
+    assert again.value.code == "contract_step_refused"
+
+
+async def test_a_contract_is_seen_by_its_parties_alone(world: World) -> None:
+    contract = await world.agree("late-fee")
+    other = await Lender("baobab").enrol(world.node)
+    for stranger in (Caller(tenant=other.name), Caller(subject=Subject(os.urandom(32)))):
+        with pytest.raises(NotFound):
+            await world.node.contracts.seen(stranger, contract)
+        assert await world.node.contracts.page(stranger, b"", 10) == []
+    assert len(await world.node.contracts.page(world.by_borrower, b"", 10)) == 1
+
+
+async def test_a_lender_cannot_publish_effects_itself(world: World) -> None:
+    contract = await world.agree("late-fee")
+    effect = forged(world, contract)
+    forgery = world.lender.attest("effect", effect, account=None, subject=world.subject, effective_date=TODAY)
+    with pytest.raises(Refused) as refused:
+        await world.publish(forgery)
+    assert refused.value.code == "kind_reserved"
+
+
+async def test_a_replay_names_an_effect_that_is_missing_and_one_that_was_not_due(
+    world: World, database: TestDatabase
+) -> None:
+    contract = await world.agree("late-fee")
+    await world.days(35)
+    effect = forged(world, contract)
+    draft = Draft(
+        kind="effect", body=effect, effective_date=TODAY, jurisdiction="KE", subject=world.subject, role="borrower"
+    )
+    await world.node.publisher.publish_own(DEPLOYMENT, world.node.authority.operator, [draft])
+    found = await replayed(database)
+    assert [(fault.code, fault.effect) for fault in found.faults] == [("effect_extra", effect.id)]
+    await change(database, "DELETE FROM attestation WHERE kind = 'effect'")
+    found = await replayed(database)
+    assert [(fault.code, fault.rule) for fault in found.faults] == [("effect_missing", "late-fee")]
+    assert (await replayed(database, first=0, last=3)).faults == ()
+
+
+async def test_a_day_begins_once_in_order_and_not_ahead(world: World) -> None:
+    await world.days(1)
+    with pytest.raises(Refused) as again:
+        await world.node.ticker.begin(world.clock.today)
+    with pytest.raises(Refused) as ahead:
+        await world.node.ticker.begin(world.clock.today + DAY)
+    assert (again.value.code, ahead.value.code) == ("day_began", "day_ahead")
+    world.clock.days += 3
+    assert await world.node.ticker.catch_up() == [TODAY + n * DAY for n in (2, 3, 4)]
+    assert await world.node.ticker.catch_up() == []
+
+
+async def test_two_processes_have_each_effect_once(world: World, database: TestDatabase) -> None:
+    contract = await world.agree("late-fee")
+    await world.days(33)
+    world.clock.days += 1
+    async with running_node(database, sources=Sources(now=world.clock.now)) as other:
+        outcomes = []
+        for node in (world.node, other):
+            try:
+                await node.ticker.begin(world.clock.today)
+                outcomes.append("began")
+            except TallystickError as error:
+                outcomes.append(error.code)
+        assert outcomes == ["began", "day_began"]
+        await world.repay(5_000, node=other)
+        await world.repay(5_000)
+    assert await world.did(contract) == ["penalty.apply"]
+    assert await rows_of(database, EFFECTS) == [(1,)]
+    assert (await replayed(database)).faults == ()
+    await ensure_sound(database)
+
+
+async def test_erasure_takes_a_borrowers_contracts_along(world: World, database: TestDatabase) -> None:
+    contract = await world.agree("late-fee")
+    await world.days(35)
+    await world.node.authority.erase(Subject(world.subject), "GDPR 17")
+    with pytest.raises(NotFound):
+        await world.node.contracts.seen(world.by_lender, contract)
+    await world.days(1)
+    assert await rows_of(database, EFFECTS) == [(0,)]
+    assert (await replayed(database)).faults == ()
+
+
+def forged(world: World, contract: bytes) -> Effect:
+    """An effect that nothing made due."""
+    cause = Cause(batch=SOURCES.new_id(), commitment=os.urandom(32), index=1, position=0)
+    return Effect(
+        account=world.account, arguments={"amount": 1, "code": "late"}, cause=cause, contract=contract,
+        effect="penalty.apply", engine="cel-expr-python/0.1.3", id=os.urandom(32), inputs=os.urandom(32),
+        lender=world.lender.name, n=0, rule="late-fee",
+    )  # fmt: skip

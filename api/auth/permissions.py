@@ -41,6 +41,14 @@ class Permission(StrEnum):
     """See consents in which the caller is a party."""
     CONSENTS_REQUEST = "consents:request"
     """Ask a borrower for consent."""
+    CONTRACTS_PROPOSE = "contracts:propose"
+    """Propose contracts about the tenant's own loans."""
+    CONTRACTS_READ = "contracts:read"
+    """See contracts in which the caller is a party."""
+    CONTRACTS_SIGN = "contracts:sign"
+    """Sign, end and answer contracts in which the caller is a party."""
+    DAYS_BEGIN = "days:begin"
+    """Begin a day on the ledger."""
     EVENTS_RECORD = "events:record"
     """Record single events under a key that the deployment keeps for the tenant."""
     KEYS_MANAGE = "keys:manage"
@@ -91,6 +99,8 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
         Permission.BORROWER_READ,
         Permission.CONSENTS_DECIDE,
         Permission.CONSENTS_READ,
+        Permission.CONTRACTS_READ,
+        Permission.CONTRACTS_SIGN,
     },
     Role.BUREAU: _ANONYMOUS | _CONSENTED_READER | {Permission.SUBJECTS_RESOLVE},
     Role.LENDER: _ANONYMOUS
@@ -99,6 +109,9 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
         Permission.ALERTS_WORK,
         Permission.ATTESTATIONS_PUBLISH,
         Permission.BATCHES_READ,
+        Permission.CONTRACTS_PROPOSE,
+        Permission.CONTRACTS_READ,
+        Permission.CONTRACTS_SIGN,
         Permission.EVENTS_RECORD,
         Permission.LOANS_READ,
         Permission.MODELS_READ,
@@ -107,6 +120,7 @@ ROLE_PERMISSIONS: Final[dict[Role, frozenset[Permission]]] = {
     },
     Role.OPERATOR: _ANONYMOUS
     | {
+        Permission.DAYS_BEGIN,
         Permission.KEYS_MANAGE,
         Permission.MODELS_MANAGE,
         Permission.MODELS_READ,

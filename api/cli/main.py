@@ -86,6 +86,7 @@ COMMANDS: dict[str, Lazy] = {
     "test": Lazy("api.cli.test_command:run_tests", "Run the project's tests."),
     "migrate": Lazy("api.cli.migrate:migrate", "Bring a database to this version's schema."),
     "verify": Lazy("api.cli.verify:verify", "Check an exported view or proof, offline."),
+    "replay": Lazy("api.cli.replay:replay", "Execute every contract again and compare its effects."),
     "fsck": Lazy("api.cli.fsck:fsck", "Rebuild the whole log from storage and compare."),
     "import": Lazy("api.cli.main:IMPORT", "Bring records in (metro2)."),
     "export": Lazy("api.cli.main:EXPORT", "Write records out (metro2)."),

@@ -13,6 +13,7 @@ import strawberry
 from api.graphql.alerts import AlertMutation, AlertQuery
 from api.graphql.borrower import BorrowerQuery
 from api.graphql.consents import ConsentMutation, ConsentQuery
+from api.graphql.contracts import ContractMutation, ContractQuery
 from api.graphql.events import EventMutation
 from api.graphql.http_view import make_schema
 from api.graphql.loans import LoanQuery
@@ -32,6 +33,7 @@ class Query(
     LoanQuery,
     BorrowerQuery,
     ConsentQuery,
+    ContractQuery,
     ViewQuery,
     AlertQuery,
     PortfolioQuery,
@@ -42,7 +44,14 @@ class Query(
 
 
 @strawberry.type(description="Everything that can be changed. Each expected refusal is in the payload's errors.")
-class Mutation(EventMutation, ConsentMutation, OperatorMutation, AlertMutation, ScoringMutation):
+class Mutation(
+    EventMutation,
+    ConsentMutation,
+    ContractMutation,
+    OperatorMutation,
+    AlertMutation,
+    ScoringMutation,
+):
     """Everything that can be changed."""
 
 

@@ -42,6 +42,10 @@ READS: dict[str, str] = {
     "adverseActionLetter": """{
         adverseActionLetter(reasons: ["arrears_now"], decidedOn: "2026-01-01", decision: DECLINED) { text }
     }""",
+    "contracts": f"{{ contracts{PAGE} }}",
+    "contract": f'{{ contract(hash: "{A_HASH}") {{ state }} }}',
+    "contractHistory": f'{{ contractHistory(hash: "{A_HASH}", first: 2) {{ nodes {{ rule }} }} }}',
+    "contractSimulate": '{ contractSimulate(document: "{}") { hash } }',
     "creditView": "{ creditView(consent: \"Q29uc2VudDox\") { errors { reason } } }",
 }  # fmt: skip
 
@@ -53,6 +57,14 @@ ALERT_STEPS: dict[str, dict[str, Any]] = {
     "alertOpen": AN_ALERT,
     "alertSnooze": AN_ALERT | {"until": "2030-01-01"},
 }
+A_CONTRACT = {"idempotencyKey": "k", "contract": A_HASH}
+CONTRACT_STEPS: dict[str, tuple[str, dict[str, Any]]] = {
+    "contractPropose": ("ContractProposeInput", {"idempotencyKey": "k", "document": "{}"}),
+    "contractSign": ("ContractStepInput", A_CONTRACT),
+    "contractWithdraw": ("ContractStepInput", A_CONTRACT),
+    "contractTerminate": ("ContractStepInput", A_CONTRACT),
+    "contractAnswer": ("ContractAnswerInput", A_CONTRACT | {"proposal": A_HASH, "accepts": True}),
+}
 OPERATOR_ACTS: dict[str, tuple[str, dict[str, Any]]] = {
     "keyEnrol": ("KeyEnrolInput", {"idempotencyKey": "k", "tenant": "acacia"}),
     "keyEnd": ("KeyEndInput", {"idempotencyKey": "k", "tenant": "acacia", "kid": "x"}),
@@ -60,6 +72,7 @@ OPERATOR_ACTS: dict[str, tuple[str, dict[str, Any]]] = {
         "IssuerTrustInput",
         {"idempotencyKey": "k", "tenant": "acacia", "issuer": "https://evil.example", "jwks": "{}", "roles": ["app"]},
     ),
+    "dayBegin": ("DayBeginInput", {"idempotencyKey": "k", "day": "2020-01-01"}),
     "subjectErase": ("SubjectEraseInput", {"idempotencyKey": "k", "borrower": SOMEBODY, "law": "x"}),
     "modelRegister": (
         "ModelRegisterInput",
@@ -102,7 +115,7 @@ def writes() -> dict[str, tuple[str, dict[str, Any]]]:
     found |= {name: (docs.stepping(name), docs.step("Q29uc2VudDox")) for name in CONSENT_STEPS}
     found |= {
         name: (f"mutation ($input: {kind}!) {{ {name}(input: $input) {{ {refusals} }} }}", asked)
-        for name, (kind, asked) in OPERATOR_ACTS.items()
+        for name, (kind, asked) in (OPERATOR_ACTS | CONTRACT_STEPS).items()
     }
     enrol = {"idempotencyKey": "k", "tenant": "evil", "displayName": "E", "role": "LENDER", "country": "KE"}
     found["tenantEnrol"] = (ENROL, enrol)

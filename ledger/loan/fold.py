@@ -42,7 +42,7 @@ MONEY: Final = frozenset({
 PRINCIPAL: Final = 4
 """Where principal stands in an open instalment."""
 
-USUAL: Final = ("", terms_of(credit.Agreement(currency="XXX", portfolio_type="revolving", principal=0)))
+USUAL: Final = ("", terms_of(credit.Agreement(currency="USD", portfolio_type="revolving", principal=0)))
 """Terms under which money goes the usual way: none of their own, or those of a line that only its lender ends."""
 
 

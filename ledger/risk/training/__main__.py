@@ -14,15 +14,18 @@ import click
 import msgspec
 
 from ledger.errors import InvalidInput
-from ledger.risk.scorecard import card_bytes, load_card
+from ledger.risk.model_rules import shadow
+from ledger.risk.scorecard import Scorecard, card_bytes, load_card
 from ledger.risk.training.challenger import COLUMNS, ROUNDS, SETTINGS, fit_challenger, probabilities_ppm
 from ledger.risk.training.champion import CUTS, L2, cross_validated_auc_ppm, fit_card
 from ledger.risk.training.measures import (
+    DECLINE_SHARE,
     baseline_of,
     figures,
     quality,
     registration_figures,
     rows_digest,
+    score_all,
     split_accounts,
 )
 from ledger.risk.training.model_card import model_card
@@ -37,12 +40,14 @@ def _accounts(data: bytes) -> list[Account]:
     return read_accounts(whole)
 
 
-def _challenger(train: list[Account], test: list[Account]) -> dict[str, Any]:
+def _challenger(card: Scorecard, train: list[Account], test: list[Account]) -> dict[str, Any]:
     fitted = fit_challenger(train)
     ppm = probabilities_ppm(fitted, test)
+    beside = shadow([each.points for each in score_all(card, test)], ppm, decline_share=DECLINE_SHARE)
     return {
         "columns": [column.name for column in COLUMNS], "rounds": ROUNDS,
         "settings": {name: str(value) for name, value in sorted(SETTINGS.items())}, "sha256": fitted.digest,
+        "shadow": beside._asdict() | {"differ_bp": beside.differ_bp},
         "test": quality([-each for each in ppm], ppm, test),
     }  # fmt: skip
 
@@ -58,7 +63,7 @@ def main(data: Any, models: str, page: str) -> None:
     card = load_card(card_bytes(fit_card(train)))
     held = stratified_split([each.defaulted for each in accounts], test_share=TEST_SHARE, seed=SPLIT_SEED)[1]
     found = figures(card, train, test) | {
-        "challenger": _challenger(train, test), "cross_validated_auc_ppm": cross_validated_auc_ppm(train),
+        "challenger": _challenger(card, train, test), "cross_validated_auc_ppm": cross_validated_auc_ppm(train),
         "data_sha256": SHA256, "fit": {"cuts": CUTS, "l2": str(L2)}, "rows_sha256": rows_digest(held),
         "split_seed": SPLIT_SEED,
     }  # fmt: skip

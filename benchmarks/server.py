@@ -85,7 +85,7 @@ async def running_server() -> AsyncIterator[Server]:
         environment = os.environ | {"TALLYSTICK_HOME": folder, "TALLYSTICK_ORIGIN": ORIGIN}
         environment.pop("DATABASE_URL", None)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "api.cli.main", "serve", "--port", "0", "--dev-issuer", "--json",
+            sys.executable, "-m", "api.cli.main", "serve", "--port", "0", "--dev-issuer", "--no-days", "--json",
             cwd=REPOSITORY, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         try:

@@ -71,7 +71,7 @@ async def demo_server(folder: Path) -> AsyncIterator[Server]:
     log = folder / "files" / "server.log"
     with log.open("wb") as said:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "api.cli.main", "serve", "--dev-issuer", "--json",
+            sys.executable, "-P", "-m", "api.cli.main", "serve", "--dev-issuer", "--no-days", "--json",
             env=environment(folder), cwd=folder, start_new_session=True,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=said,
         )  # fmt: skip

@@ -183,13 +183,14 @@ def _demand_public_url(settings: Settings) -> None:
 @click.option("--host", help="Address to listen on (default 127.0.0.1).")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port to listen on (default 8470; 0: a free one).")
 @click.option("--dev-issuer", is_flag=True, help="Issue tokens to anyone on this machine. Loopback only.")
+@click.option("--days/--no-days", default=True, help="Begin each day by itself, when it turns in UTC (default: yes).")
 @click.option("--json", "as_json", is_flag=True, help="The ready line as JSON.")
-def serve(host: str | None, port: int | None, dev_issuer: bool, as_json: bool) -> None:
+def serve(host: str | None, port: int | None, dev_issuer: bool, days: bool, as_json: bool) -> None:
     """Serves until it is told to stop."""
     settings = settings_module.load({"host": host, "port": port})
     write_to_stderr()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(settings, dev_issuer, as_json))
+        runner.run(_serve(settings, dev_issuer, days, as_json))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -214,7 +215,7 @@ async def _collect_now_and_then() -> None:
         gc.collect()
 
 
-async def _serve(settings: Settings, dev_issuer: bool, as_json: bool) -> None:
+async def _serve(settings: Settings, dev_issuer: bool, days: bool, as_json: bool) -> None:
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
@@ -223,6 +224,8 @@ async def _serve(settings: Settings, dev_issuer: bool, as_json: bool) -> None:
             loop.add_signal_handler(number, lambda: (asked.set(), served.stop()))
         _tune_collector()
         collecting = asyncio.create_task(_collect_now_and_then())
+        if days:
+            await served.node.ticker.start()
         _announce(served, as_json, known=await _anybody_known(served))
         waiting = asyncio.create_task(asked.wait())
         await asyncio.wait([waiting, served.stopped], return_when=asyncio.FIRST_COMPLETED)

@@ -131,11 +131,11 @@ def figures(events: list[Any], as_of: date) -> tuple[dict[str, Any], set[str]]: 
         event = b["cause"] if kind == "closure" else b.get("outcome", kind)
         books, share = kind == "status_snapshot", b.get("allocated")
         s.stage = STAGES.get(f"{s.stage}+{event}", STAGES.get(event, event if kind == "closure" else s.stage))
-        fits = {"agreement": not ODD & {*b} and s.portfolioType in (None, b.get("portfolioType")),
-                "repayment": not share or not (s.planned or "excess" in share), "closure": True, "disbursement": not s.planned,
-                "schedule": not (s.told or s.lastPaid or s.plan or b.get("cause") in ANEW)} | {"status_snapshot": not s.plan}
+        fits = {"agreement": not ODD & {*b} and s.portfolioType in (None, b.get("portfolioType")), "closure": True,
+                "repayment": not share or not (s.planned or "excess" in share), "status_snapshot": not s.plan,
+                "schedule": not (s.told or s.lastPaid or s.plan or b.get("cause") in ANEW), "disbursement": not s.planned}
         money = kind in {*fits, *PAST} and (not books or "status" in b) and event in ("paid", b.get("outcome", kind))
-        here = fits.get(kind) and (day >= newest or kind == "agreement")  # forwards in time; else it takes the ledger's own replay
+        here = fits.get(kind) and (day >= newest or kind == "agreement")  # forwards in time, or it takes a replay
         unsure |= SHOWN if day > as_of or kind in ("correction", "deletion") else MONEY if money and not here else set()
         s.take = share.get("principal", 0) if share else b.get("amount", 0)  # what no plan asks for is income
         vars(s).update({name: b[name] for name in ("currency", "product") if name in b} | FOLD.get(kind, SAME)(s, b, day))
@@ -180,7 +180,7 @@ def check_line(line: Any, events: list[Any], subject: str, as_of: str) -> Any:  
     hidden = {"charged_off", "forborne"} & ({*found["flags"]} - {*shown.get("flags", found["flags"])})
     doubt = "cannot tell" if complete and unsure else "only stated"
     agree = f"{doubt}: {', '.join(other)}" if other else "all figures agree"
-    need(unsure or not hidden, f"{lender}: a flag is not shown")
+    need("opened" in unsure or not hidden, f"{lender}: a flag is not shown")
     return None if complete and unsure else True, f"{lender}, {len(events)} attestations: {agree}"
 def check_reading(view: Any, shown: list[Any], operator: str) -> Any:  # what the view says of itself, by the access record
     (consent, detail, _, version), lines = exact(view["consent"], "consent detail evidence version"), view["lines"]

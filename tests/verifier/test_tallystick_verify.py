@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from ledger.attestation import credit_kinds as credit
 from ledger.attestation.canonical import canonical
 from ledger.log.merkle import paths_of
 from ledger.log.proof import LogProof, marshal_proof
@@ -150,6 +151,47 @@ def test_a_partial_line_may_not_contradict_what_is_disclosed() -> None:
     ledger.key_rows = ledger.key_rows[:1]
     report = verify_document(ledger.bundle(lines, as_of, "SUMMARY"), ledger.trust())
     assert failing(report) == "line 1: acacia: the evidence says otherwise of principal"
+
+
+def bounced(**lie: Any) -> Report:
+    """A view of one loan with a payment that went back, its figures as they are or with a lie among them."""
+    ledger, account, as_of = SmallLedger(), b"\x0a" * 32, day("2019-01-31")
+    ledger.enrol("acacia")
+    paid = ledger.attest("acacia", credit.Repayment(amount=7, channel="cash", currency="KES"), "2018-08-14", account)
+    back = credit.Reversal(amount=7, cause="bounced", currency="KES")
+    ledger.publish("acacia", [
+        ledger.attest("acacia", agreement(), "2018-07-15", account),
+        ledger.attest("acacia", credit.Disbursement(amount=9, currency="KES", tranche=1), "2018-07-15", account),
+        paid, ledger.attest("acacia", back, "2018-08-20", account, refs=(paid.envelope.id,)),
+        ledger.attest("acacia", credit.ChargeOff(amount=9, currency="KES", original_amount=9), "2018-12-01", account),
+    ])  # fmt: skip
+    line = ledger.line("acacia", account, as_of)
+    lines = [line._replace(line=msgspec.structs.replace(line.line, **lie))]
+    ledger.record_access(lines)
+    return verify_document(ledger.bundle(lines, as_of), ledger.trust())
+
+
+def test_where_the_past_was_changed_the_money_cannot_be_told_and_all_else_is_checked() -> None:
+    report = bounced()
+    assert (report.code, failing(report)) == (3, "none")
+    assert report.steps[-1].detail == (
+        "acacia, 5 attestations: cannot tell: balance, delinquentDays, dpd, flags, stage"
+    )
+    assert bounced(balance=1).code == 3
+    assert failing(bounced(principal=1)) == "line 1: acacia: the evidence says otherwise of principal"
+    assert failing(bounced(flags=())) == "line 1: acacia: a flag is not shown"
+
+
+def test_a_day_before_some_of_the_evidence_cannot_be_told() -> None:
+    ledger, account, as_of = SmallLedger(), b"\x0a" * 32, day("2018-07-31")
+    ledger.enrol("acacia")
+    ledger.publish("acacia", [
+        ledger.attest("acacia", agreement(), "2018-07-15", account),
+        ledger.attest("acacia", agreement(principal=7), "2018-08-15", account),
+    ])  # fmt: skip
+    lines = [ledger.line("acacia", account, as_of)]
+    ledger.record_access(lines)
+    assert verify_document(ledger.bundle(lines, as_of), ledger.trust()).code == 3
 
 
 def test_without_an_access_record_reader_and_consent_cannot_be_told() -> None:

@@ -68,6 +68,7 @@ class ReversalCause(Enum):
     BOUNCED = strawberry.enum_value("bounced", description="The payment did not go through.")
     CHARGEBACK = strawberry.enum_value("chargeback", description="The payer's bank took it back.")
     ERROR = strawberry.enum_value("error", description="It was recorded by mistake.")
+    REFUND = strawberry.enum_value("refund", description="It was more than was owed, and the rest was given back.")
 
 
 @strawberry.enum(description="What a charge is for.")

@@ -25,9 +25,11 @@ from typing import Final
 from uuid import UUID
 
 from ledger.attestation.envelope import parse
+from ledger.errors import Refused
 from ledger.jurisdiction.periods import months_after
 from ledger.loan.account import account as folded
 from ledger.loan.arrears import arrears, last_counted_day
+from ledger.loan.fold import NeedsReplay, fold
 from ledger.loan.state import LoanState, decode_state, owed
 from ledger.loan.supersession import Told
 from ledger.node.sealer import Sealer
@@ -38,12 +40,14 @@ from ledger.store.portfolio_rows import (
     PortfolioDay,
     PortfolioLoan,
     Stretch,
+    any_moved,
     begin_portfolio,
     forget_days,
     missing_days,
     moved_loans,
     newer_attestations,
     read_loans,
+    short_days,
     write_days,
     write_loans,
 )
@@ -71,6 +75,8 @@ class Refresh:
         return moved
 
     async def _moved(self) -> int:
+        if not await any_moved(self._connection, self._tenant):
+            return 0
         after, done = b"", 0
         while page := await moved_loans(self._connection, self._tenant, after, LOANS_A_PAGE):
             after, done = page[-1].account, done + len(page)
@@ -84,10 +90,10 @@ class Refresh:
             return
         stretches = [(loan.last_batch, loan.last_position, loan.seen_batch, loan.seen_position) for loan in known]
         found = await newer_attestations(self._connection, self._tenant, stretches)
+        told = await self._opened(found)
         earliest = {
-            loan.account: _earliest(await self._opened(rows), len(rows))
-            for loan, rows in zip(known, found, strict=True)
-        }  # fmt: skip
+            loan.account: _earliest(each, len(rows)) for loan, each, rows in zip(known, told, found, strict=True)
+        }
         await forget_days(self._connection, self._tenant, list(earliest.items()))
         old = await read_loans(self._connection, self._tenant, list(earliest))
         ends = {account: month_ends(row.newest, earliest[account]) for account, row in old.items()}
@@ -96,23 +102,22 @@ class Refresh:
         )
 
     async def _fill(self, days: Sequence[date]) -> None:
-        wanted = sorted(set(days))
-        while missing := await missing_days(self._connection, self._tenant, wanted, LOANS_A_PAGE):
-            stretches: list[Stretch] = [(batch, position, None, None) for _, batch, position, _ in missing]
-            chains = await self._told(stretches)
+        wanted, after = await short_days(self._connection, self._tenant, sorted(set(days))), b""
+        while wanted and (page := await missing_days(self._connection, self._tenant, wanted, after, LOANS_A_PAGE)):
+            after = page[-1][0]
+            stretches: list[Stretch] = [(batch, position, None, None) for _, batch, position, _ in page]
+            found = await newer_attestations(self._connection, self._tenant, stretches)
             rows = []
-            for (account, _, _, absent), told in zip(missing, chains, strict=True):
-                rows += [past_row(account, day, told) for day in absent]
+            for (account, _, _, absent), told in zip(page, await self._opened(found), strict=True):
+                rows += past_rows(account, absent, told)
                 await asyncio.sleep(0)
             await write_days(self._connection, self._tenant, rows)
 
-    async def _told(self, stretches: Sequence[Stretch]) -> list[list[Told]]:
-        """The attestations of several accounts in log order, those that can still be read; without their indexes."""
-        found = await newer_attestations(self._connection, self._tenant, stretches)
-        return [await self._opened(rows[::-1]) for rows in found]
-
-    async def _opened(self, rows: Sequence[AttestationRow]) -> list[Told]:
-        return [Told(0, parse(data)) for data in await self._sealer.open(rows) if data is not None]
+    async def _opened(self, chains: Sequence[Sequence[AttestationRow]]) -> list[list[Told]]:
+        """The attestations of chains, given newest first, in log order: those that can still be read. Their log indexes
+        are left out."""
+        opened = iter(await self._sealer.open([row for chain in chains for row in reversed(chain)]))
+        return [[Told(0, parse(data)) for _ in chain if (data := next(opened)) is not None] for chain in chains]
 
 
 def month_ends(first: date, until: date) -> list[date]:
@@ -202,17 +207,42 @@ def day_of(row: PortfolioLoan, day: date) -> PortfolioDay:
     )  # fmt: skip
 
 
-def past_row(account: bytes, day: date, told: Sequence[Told]) -> PortfolioDay:
-    """A loan on a day before its newest event, folded from its attestations."""
-    then = folded(told, as_of=day)
-    state, late = then.state, then.arrears
-    if not then.counted:
-        subject = next(
-            (each.attestation.envelope.subject for each in told if each.attestation.envelope.subject), bytes(32)
-        )
+def past_rows(account: bytes, days: Sequence[date], told: Sequence[Told]) -> list[PortfolioDay]:
+    """A loan on days before its newest event, in ascending order, folded from its attestations.
+
+    A chain whose events came in the order of their days is folded once, day by day; any other once for each day.
+    """
+    subject = next((each.attestation.envelope.subject for each in told if each.attestation.envelope.subject), bytes(32))
+    states = in_order(told, days)
+    if states is None:
+        then = [folded(told, as_of=day) for day in days]
+        states = [each.state if each.counted else None for each in then]
+    return [_past(account, subject, day, state) for day, state in zip(days, states, strict=True)]
+
+
+def in_order(told: Sequence[Told], days: Sequence[date]) -> list[LoanState | None] | None:
+    """The loan's state on each of the days (None: not there yet); None where one fold forwards cannot say it."""
+    dates = [each.attestation.envelope.effective_date for each in told]
+    if dates != sorted(dates):
+        return None
+    found: list[LoanState | None] = []
+    state, at = None, 0
+    try:
+        for day in days:
+            while at < len(told) and dates[at] <= day:
+                state, at = fold(state, told[at].attestation.envelope, told[at].body), at + 1
+            found.append(state)
+    except (NeedsReplay, Refused):
+        return None
+    return found
+
+
+def _past(account: bytes, subject: bytes, day: date, state: LoanState | None) -> PortfolioDay:
+    if state is None:
         return PortfolioDay(account, day, subject, "", "", None, None, None, 0, 0, False, False, False, False)
+    late = arrears(state, day)
     return PortfolioDay(
-        account, day, state.subject, state.stage, state.status, owed(state), late.since, late.amount, late.days,
+        account, day, subject, state.stage, state.status, owed(state), late.since, late.amount, late.days,
         late.delinquent_days, state.charged_off is not None, state.defaulted is not None, state.forborne,
         state.disputed,
     )  # fmt: skip

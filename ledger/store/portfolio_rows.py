@@ -7,7 +7,8 @@ Rules
 - The book of a day is the first for loans that have not moved since, and the second for the others. A day of which a
   moved loan has no row yet is listed by :func:`missing_days`; the caller makes the rows before it counts.
 - Nothing here is truth: both tables can be emptied at any time.
-- The planner is told otherwise than elsewhere: these statements read a whole book, not a few rows by key.
+- Joins are LATERAL and by key, and each key has one index, whatever the planner believes: nobody may have analysed
+  tables that were just filled.
 """
 
 from __future__ import annotations
@@ -86,21 +87,30 @@ class MovedLoan(NamedTuple):
     seen_position: int | None
 
 
-_BEGIN = """
-SELECT set_config('enable_seqscan', 'on', true), set_config('enable_hashjoin', 'on', true),
-       set_config('enable_mergejoin', 'on', true), set_config('plan_cache_mode', 'force_custom_plan', true),
-       pg_advisory_xact_lock(hashtextextended('portfolio ' || $1, 0))
-"""
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('portfolio ' || $1, 0))"
 
 
 async def begin_portfolio(connection: Connection, tenant: TenantId) -> None:
-    """Let the transaction under way read whole books, and keep another one for the same tenant waiting."""
-    await connection.execute(_BEGIN, tenant)
+    """Let another transaction for the same tenant's portfolio wait until this one ends."""
+    await connection.execute(_LOCK, tenant)
+
+
+_ANY_MOVED = """
+SELECT (SELECT (count(*), sum(version)) FROM loan WHERE log_id = $1 AND tenant = $2)
+       IS DISTINCT FROM (SELECT (count(*), sum(version)) FROM portfolio_loan WHERE log_id = $1 AND tenant = $2)
+"""
+
+
+async def any_moved(connection: Connection, tenant: TenantId) -> bool:
+    """Whether a row is out of date or missing. Versions only grow, so that equal counts and sums are equal rows."""
+    return await connection.fetchval(_ANY_MOVED, LOG_ID, tenant)  # type: ignore[no-any-return]
 
 
 _MOVED = """
 SELECT l.account, l.version, l.last_batch, l.last_position, l.state, p.last_batch, p.last_position
-  FROM loan l LEFT JOIN portfolio_loan p ON p.log_id = l.log_id AND p.tenant = l.tenant AND p.account = l.account
+  FROM loan l
+  LEFT JOIN LATERAL (SELECT * FROM portfolio_loan p WHERE p.log_id = l.log_id AND p.tenant = l.tenant
+                        AND p.account = l.account OFFSET 0) p ON true
  WHERE l.log_id = $1 AND l.tenant = $2 AND l.account > $3 AND p.version IS DISTINCT FROM l.version
  ORDER BY l.account LIMIT $4
 """
@@ -114,18 +124,22 @@ async def moved_loans(connection: Connection, tenant: TenantId, after: bytes, li
 _NEWER = f"""
 WITH RECURSIVE chain AS (
     SELECT s.line, s.stop_batch, s.stop_position, a.*
-      FROM unnest($3::int[], $4::uuid[], $5::smallint[], $6::uuid[], $7::smallint[])
-           AS s(line, batch_id, position, stop_batch, stop_position)
-     CROSS JOIN LATERAL (SELECT * FROM attestation a WHERE a.log_id = $1 AND a.tenant = $2
-                                AND a.batch_id = s.batch_id AND a.position = s.position OFFSET 0) a
+      FROM unnest($2::int[], $3::text[], $4::uuid[], $5::smallint[], $6::uuid[], $7::smallint[])
+           AS s(line, tenant, batch_id, position, stop_batch, stop_position)
+     CROSS JOIN LATERAL (SELECT * FROM attestation a WHERE a.log_id = $1 AND a.tenant = s.tenant
+                            AND a.batch_id = s.batch_id AND a.position >= s.position ORDER BY a.position LIMIT 1) a
     UNION ALL
     SELECT c.line, c.stop_batch, c.stop_position, a.* FROM chain c
-     CROSS JOIN LATERAL (SELECT * FROM attestation a WHERE a.log_id = $1 AND a.tenant = $2
-                                AND a.batch_id = c.previous_batch AND a.position = c.previous_position OFFSET 0) a
+     CROSS JOIN LATERAL (SELECT * FROM attestation a
+                          WHERE a.log_id = $1 AND a.tenant = c.tenant AND a.batch_id = c.previous_batch
+                            AND a.position >= c.previous_position ORDER BY a.position LIMIT 1) a
      WHERE (c.previous_batch, c.previous_position) IS DISTINCT FROM (c.stop_batch, c.stop_position)
 )
 SELECT line, {_ATTESTATION} FROM chain
 """
+"""A place exists once it is named, so that the first row from it on is its own; asked for in order, it can only be found
+through the primary key, which of two indexes that begin alike is otherwise the planner's guess."""
+
 Stretch = tuple[UUID, int, UUID | None, int | None]
 """(last batch, last position, batch and position of the attestation to stop before; None: the chain's beginning)."""
 
@@ -136,7 +150,8 @@ async def newer_attestations(
     """The attestations of several accounts since a known one, newest first."""
     found: list[list[AttestationRow]] = [[] for _ in stretches]
     columns = [list(column) for column in zip(*stretches, strict=True)] or [[], [], [], []]
-    for line, *row in await connection.fetch(_NEWER, LOG_ID, tenant, list(range(len(stretches))), *columns):
+    lines = list(range(len(stretches)))
+    for line, *row in await connection.fetch(_NEWER, LOG_ID, lines, [tenant] * len(lines), *columns):
         found[line].append(AttestationRow(*row))
     return found
 
@@ -187,21 +202,36 @@ async def write_days(connection: Connection, tenant: TenantId, rows: Sequence[Po
     await connection.executemany(_INSERT_DAYS, [(LOG_ID, tenant, *row) for row in rows])
 
 
+_SHORT_DAYS = """
+WITH kept AS MATERIALIZED (SELECT day, count(*) AS loans FROM portfolio_day
+                            WHERE log_id = $1 AND tenant = $2 AND day = ANY ($3::date[]) GROUP BY day)
+SELECT k.day FROM unnest($3::date[]) AS k(day)
+ WHERE (SELECT count(*) FROM portfolio_loan p WHERE p.log_id = $1 AND p.tenant = $2 AND p.newest > k.day)
+    <> coalesce((SELECT loans FROM kept WHERE kept.day = k.day), 0)
+"""
+
+
+async def short_days(connection: Connection, tenant: TenantId, days: Sequence[date]) -> list[date]:
+    """Those of ``days`` on which some loan that moved since has no row."""
+    return [row[0] for row in await connection.fetch(_SHORT_DAYS, LOG_ID, tenant, list(days))]
+
+
 _MISSING = """
 SELECT p.account, p.last_batch, p.last_position, array_agg(k.day ORDER BY k.day)
-  FROM unnest($3::date[]) AS k(day)
-  JOIN portfolio_loan p ON p.log_id = $1 AND p.tenant = $2 AND p.newest > k.day
- WHERE NOT EXISTS (SELECT FROM portfolio_day d WHERE d.log_id = $1 AND d.tenant = $2 AND d.account = p.account
-                      AND d.day = k.day)
- GROUP BY 1, 2, 3 ORDER BY 1 LIMIT $4
+  FROM portfolio_loan p, unnest($3::date[]) AS k(day)
+ WHERE p.log_id = $1 AND p.tenant = $2 AND p.account > $4 AND p.newest > k.day
+   AND NOT EXISTS (SELECT FROM portfolio_day d WHERE d.log_id = $1 AND d.tenant = $2 AND d.account = p.account
+                      AND d.day = k.day OFFSET 0)
+ GROUP BY p.account, p.last_batch, p.last_position ORDER BY p.account LIMIT $5
 """
 
 
 async def missing_days(
-    connection: Connection, tenant: TenantId, days: Sequence[date], limit: int
+    connection: Connection, tenant: TenantId, days: Sequence[date], after: bytes, limit: int
 ) -> list[tuple[bytes, UUID, int, list[date]]]:
-    """(account, its last batch and position, days) of loans that moved since some of ``days`` and have no row there."""
-    rows = await connection.fetch(_MISSING, LOG_ID, tenant, list(days), limit)
+    """(account, its last batch and position, days) of loans that moved since some of ``days`` and have no row there, in
+    the order of their references."""
+    rows = await connection.fetch(_MISSING, LOG_ID, tenant, list(days), after, limit)
     return [(row[0], row[1], row[2], list(row[3])) for row in rows]
 
 
@@ -215,7 +245,7 @@ SELECT k.day, p.account, p.currency, p.product, p.portfolio_type, p.opened, p.la
        greatest(b.dpd - p.grace_days - {_PAUSED}, 0) AS delinquent,
        p.charged_off, p.defaulted, p.forborne, p.disputed
   FROM unnest($3::date[]) AS k(day)
-  JOIN portfolio_loan p ON p.log_id = $1 AND p.tenant = $2 AND p.newest <= k.day
+ CROSS JOIN LATERAL (SELECT * FROM portfolio_loan p WHERE p.log_id = $1 AND p.tenant = $2 AND p.newest <= k.day OFFSET 0) p
  CROSS JOIN LATERAL (SELECT width_bucket(k.day, p.step_from) AS step, least(k.day, p.counted_until) AS until) s
  CROSS JOIN LATERAL (SELECT p.step_since[s.step] AS since, p.step_overdue[s.step] AS overdue, s.until,
                             coalesce(greatest(s.until - p.step_since[s.step], 0), 0) AS dpd) b
@@ -223,8 +253,9 @@ UNION ALL
 SELECT d.day, p.account, p.currency, p.product, p.portfolio_type, p.opened, p.last_paid, p.lent,
        d.stage, d.status, d.balance, d.since, d.overdue, d.dpd, d.delinquent,
        d.charged_off, d.defaulted, d.forborne, d.disputed
-  FROM portfolio_day d
-  JOIN portfolio_loan p ON p.log_id = d.log_id AND p.tenant = d.tenant AND p.account = d.account AND p.newest > d.day
- WHERE d.log_id = $1 AND d.tenant = $2 AND d.day = ANY ($3::date[]) AND d.stage <> ''
+  FROM unnest($3::date[]) AS k(day)
+ CROSS JOIN LATERAL (SELECT * FROM portfolio_loan p WHERE p.log_id = $1 AND p.tenant = $2 AND p.newest > k.day OFFSET 0) p
+ CROSS JOIN LATERAL (SELECT * FROM portfolio_day d WHERE d.log_id = $1 AND d.tenant = $2 AND d.account = p.account
+                        AND d.day = k.day AND d.stage <> '' OFFSET 0) d
 """
 """Every loan of tenant $2 on each of the days $3, whatever its stage: what the queries of portfolio_queries.py count."""

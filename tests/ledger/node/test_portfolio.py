@@ -12,9 +12,11 @@ import pytest
 from ledger.attestation.credit_kinds import Agreement, Disbursement, Pause, Repayment, Schedule, ScheduleRow
 from ledger.errors import InvalidInput, NotFound
 from ledger.jurisdiction.packs import packs
+from ledger.loan.account import account
+from ledger.loan.supersession import Told
 from ledger.node.node import Node
 from ledger.node.portfolio import BUCKETS, question_days, share_bp
-from ledger.node.portfolio_refresh import day_of, month_ends
+from ledger.node.portfolio_refresh import day_of, in_order, month_ends
 from ledger.store.portfolio_rows import PortfolioDay, PortfolioLoan
 from ledger.types import AccountRef
 from tests.support.checks import ensure_sound, rows_of
@@ -220,10 +222,10 @@ async def test_a_back_dated_payment_is_counted_on_the_days_it_was_there(
 
 
 async def test_days_of_grace_and_of_pauses_are_left_out_as_in_a_loans_own_line(node: Node, acacia: Lender) -> None:
-    account, subject = b"p" * 32, b"s" * 32
+    number, subject = b"p" * 32, b"s" * 32
 
     def told(day: date, kind: str, body: Any) -> Any:
-        return acacia.attest(kind, body, account=account, subject=subject, effective_date=day)
+        return acacia.attest(kind, body, account=number, subject=subject, effective_date=day)
 
     opened = date(2026, 1, 10)
     row = ScheduleRow(due=date(2026, 2, 10), n=1, principal=9_000)
@@ -239,7 +241,7 @@ async def test_days_of_grace_and_of_pauses_are_left_out_as_in_a_loans_own_line(n
     ])  # fmt: skip
     for day in (date(2026, 3, 20), date(2026, 5, 5), date(2026, 9, 9)):
         (item,) = await node.portfolio.worklist(acacia.name, as_of=day, limit=5)
-        line = await node.reader.lender_loan(acacia.name, AccountRef(account), as_of=day)
+        line = await node.reader.lender_loan(acacia.name, AccountRef(number), as_of=day)
         assert (item.dpd, item.delinquent) == (line.dpd, line.delinquent_days)
         assert item.delinquent == (day - row.due).days - 7 - (date(2026, 3, 11) - row.due).days
 
@@ -262,7 +264,7 @@ async def test_a_lender_that_looks_each_month_has_nothing_folded_again(
         await publish(node, acacia, history(acacia, book, month + DAY, end))
         await node.portfolio.refresh(acacia.name)
         month = end
-    monkeypatch.setattr("ledger.node.portfolio_refresh.past_row", None)
+    monkeypatch.setattr("ledger.node.portfolio_refresh.past_rows", None)
     found = await node.portfolio.heat_map(acacia.name, as_of=month, months=6)
     assert sum(row.loans for row in found) == sum(len(running(book, day)) for day in question_days(month, 6))
 
@@ -314,6 +316,18 @@ async def test_a_row_tells_of_later_days_what_the_statement_works_out(
             assert one is not None
             assert (told.stage, told.dpd, told.since) == (one.stage, one.dpd, one.since), day
             assert (told.overdue or 0, told.charged_off) == (one.overdue, one.charged_off)
+
+
+def test_a_fold_forwards_says_the_same_of_each_day_as_a_fold_for_each_day() -> None:
+    lender, days = Lender("acacia"), month_ends(date(2025, 12, 1), date(2027, 6, 30))
+    for loan in generate(SEED, LOANS):
+        chain = [*opening(lender, loan), *(happening(lender, loan, event) for event in loan.events)]
+        told = [Told(n, each) for n, each in enumerate(chain)]
+        states = in_order(told, days)
+        then = [account(told, as_of=day) for day in days]
+        assert states == [each.state if each.counted else None for each in then]
+        if loan.events:
+            assert in_order([*told, told[0]], days) is None, "an event of an earlier day came last"
 
 
 def test_month_ends_lie_between_two_days() -> None:

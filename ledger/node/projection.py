@@ -118,6 +118,10 @@ class Projection:
                     after = fold(before, attestation.envelope, attestation.body)
                 except NeedsReplay:
                     after = replays.replayed(key, before, attestation)
+                except Refused:
+                    if key not in replays.needed:
+                        raise
+                    after = before or NEW_LOAN  # its state is not known yet: judged when the chain is
                 if key in self._chains:
                     replays.told[key].append(Told(0, attestation))
                 states[key] = after, here

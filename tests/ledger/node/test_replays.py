@@ -92,6 +92,22 @@ async def test_one_batch_may_hold_a_loan_and_everything_that_changes_its_past(
     await sound(database)
 
 
+async def test_what_follows_a_replay_in_the_same_batch_is_judged_after_it(
+    node: Node, database: TestDatabase, acacia: Lender
+) -> None:
+    loan = planned_loan(acacia)
+    paid = acacia.repayment(loan, 100, effective_date=date(2026, 1, 10))
+    await publish(node, acacia, *loan, paid)
+    ended = acacia.attest("closure", Closure(cause="written_off"), **about(loan, date(2026, 2, 1)))
+    reversal = Reversal(amount=100, cause="bounced", currency="KES")
+    back = acacia.attest("reversal", reversal, **about(loan, date(2026, 2, 2), paid.envelope.id))
+    again = acacia.repayment(loan, 30, effective_date=date(2026, 2, 3))
+    await publish(node, acacia, ended, back, again)
+    found = await line(node, acacia, loan, date(2026, 2, 3))
+    assert (found.stage, found.balance, found.dpd) == ("active", 270, 24)
+    await sound(database)
+
+
 async def test_groups_side_by_side_wait_for_what_they_replay(
     node: Node, database: TestDatabase, acacia: Lender
 ) -> None:

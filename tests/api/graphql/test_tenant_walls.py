@@ -46,6 +46,8 @@ READS: dict[str, str] = {
     "contract": f'{{ contract(hash: "{A_HASH}") {{ state }} }}',
     "contractHistory": f'{{ contractHistory(hash: "{A_HASH}", first: 2) {{ nodes {{ rule }} }} }}',
     "contractSimulate": '{ contractSimulate(document: "{}") { hash } }',
+    "portfolio": "{ portfolio { atRisk { balance } } }",
+    "pulledAcrossLenders": '{ pulledAcrossLenders(account: {number: "A-1"}) { code } }',
     "creditView": "{ creditView(consent: \"Q29uc2VudDox\") { errors { reason } } }",
 }  # fmt: skip
 
@@ -161,6 +163,7 @@ async def test_a_lender_sees_nothing_of_another_through_any_field(application: A
         "loans": "{ loans(first: 100) { nodes { id account product } edges { cursor } } }",
         "loan": '{ loan(account: {number: "A-1"}) { product account } }',
         "reference": f'{{ loan(account: {{reference: "{own["account"]}"}}) {{ product }} }}',
+        "portfolio": '{ portfolio(asOf: "2030-01-01") { worklist(first: 100) { nodes { product } } vintages { loans } } }',
         "node": f'{{ node(id: "{own["id"]}") {{ id ... on Loan {{ product }} }} }}',
         "batch": f'{{ batch(batch: "{told["receipt"]["batch"]}") {{ statement }} }}',
         "attestation": f'{{ attestation(attestation: "{told["attestation"]}") {{ data }} }}',

@@ -113,15 +113,24 @@ def measure(
     return {view: _figures(table, _scores(columns_of(table, view), table, seed), alerts_per_thousand) for view in views}
 
 
-def shuffled(table: Table, *, seed: int) -> Figures:
-    """The ledger view's figures when it has learnt from labels dealt out at random: it must rank no better than chance.
+def shuffled(table: Table, *, seed: int) -> float:
+    """The AUC of the ledger view when all labels were dealt out at random: on other borrowers it must be chance's.
 
     The learner's guard against noise is off, for with it the scorecard would be empty and the control say nothing; so
-    are the directions, for what trade knows of them would rank better than chance whatever the labels.
+    are the directions. Whoever ranks these labels has seen them.
     """
-    labels = table.labels[:]
-    Random(seed).shuffle(labels)
-    return _figures(table, _scores(columns_of(table, "ledger"), table, seed, labels), ALERTS_PER_THOUSAND)
+    dealt = table.labels[:]
+    Random(seed).shuffle(dealt)
+    scores = _scores(columns_of(table, "ledger"), table, seed, dealt)
+    return _auc_by_half(scores, dealt, _halves(table))
+
+
+def _halves(table: Table) -> list[list[int]]:
+    return [[row for row, borrower in enumerate(table.borrowers) if borrower % 2 == half] for half in (0, 1)]
+
+
+def _auc_by_half(scores: Sequence[int], labels: Sequence[int], halves: Sequence[Sequence[int]]) -> float:
+    return sum(auc_of([scores[row] for row in rows], [labels[row] for row in rows]) for rows in halves) / 2
 
 
 def columns_of(table: Table, view: str) -> Columns:
@@ -153,7 +162,7 @@ def _scores(columns: Columns, table: Table, seed: int, dealt: Sequence[int] | No
 
 
 def _figures(table: Table, scores: Sequence[int], alerts_per_thousand: int) -> Figures:
-    halves = [[row for row, borrower in enumerate(table.borrowers) if borrower % 2 == half] for half in (0, 1)]
+    halves = _halves(table)
     raised = [share for rows in halves for share in _alerts(scores, rows, alerts_per_thousand)]
     true = [(row, share) for row, share in raised if table.labels[row]]
     hits: dict[int, float] = {}
@@ -164,7 +173,7 @@ def _figures(table: Table, scores: Sequence[int], alerts_per_thousand: int) -> F
     return Figures(
         precision=came_true / sum(share for _, share in raised),
         recall=came_true / max(1, sum(table.labels)),
-        auc=sum(auc_of([scores[row] for row in rows], [table.labels[row] for row in rows]) for rows in halves) / 2,
+        auc=_auc_by_half(scores, table.labels, halves),
         lead=median(leads) if leads else 0.0,
         hits=hits,
     )

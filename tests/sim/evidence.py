@@ -40,7 +40,7 @@ from tests.sim.world import MILLION, WorldPlan, make_world
 LIFT_LEAST: Final = 0.30
 PLACEBO_MOST: Final = 0.05
 DELAYED_SHARE_MOST: Final = 0.5
-SHUFFLE_AUC: Final = (0.47, 0.53)
+SHUFFLE_AUC: Final = (0.48, 0.52)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def report_of(plan: WorldPlan) -> SeedReport:
         views=views,
         intervals={name: lift_interval(views[name], views["own"], seed=plan.seed) for name in ("ledger", "late")},
         placebo=placebo,
-        shuffle_auc=shuffled(table, seed=plan.seed).auc,
+        shuffle_auc=shuffled(table, seed=plan.seed),
         seconds=time.monotonic() - began,
     )
 
@@ -100,7 +100,7 @@ def verdict(reports: Sequence[SeedReport]) -> list[Check]:
         Check("precision against the own view, times", ">= 1.30", 1 + ledger, ledger >= LIFT_LEAST),
         Check("placebo (rho 0), lift", "within 0.05", placebo, abs(placebo) <= PLACEBO_MOST),
         Check("lift at 45 days' delay", f"< {max(ledger, 0) / 2:.3f}", late, late < DELAYED_SHARE_MOST * ledger),
-        Check("AUC learnt from shuffled labels", "0.47 to 0.53", shuffle, SHUFFLE_AUC[0] <= shuffle <= SHUFFLE_AUC[1]),
+        Check("AUC of shuffled labels", "0.48 to 0.52", shuffle, SHUFFLE_AUC[0] <= shuffle <= SHUFFLE_AUC[1]),
         Check("calibration anchors missed, all seeds", "0", missed, missed == 0),
     ]
 

@@ -57,7 +57,7 @@ def test_where_credits_go_wrong_alone_the_ledger_view_adds_nothing() -> None:
 
 
 def test_a_scorecard_of_shuffled_labels_ranks_no_better_than_chance(table: Table) -> None:
-    assert abs(shuffled(table, seed=PLAN.seed).auc - 0.5) < 0.04
+    assert abs(shuffled(table, seed=PLAN.seed) - 0.5) < 0.03
 
 
 def _decided(people: list[Borrower]) -> list[tuple[Borrower, tuple[int, int, int]]]:

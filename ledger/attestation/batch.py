@@ -121,7 +121,7 @@ def assemble(statement: Statement, token: bytes, kid: str, attestations: list[At
     for number, attestation in enumerate(attestations):
         if attestation.envelope.tenant != tenant:
             raise InvalidInput("tenant_differs", "an attestation names another tenant", path=f"$[{number}].tenant")
-    if len({attestation.envelope.id for attestation in attestations}) != len(attestations):
+    if len({attestation.envelope.id.int for attestation in attestations}) != len(attestations):
         raise InvalidInput("attestation_twice", "an attestation's id stands twice in the batch", path="$.id")
     root, paths = paths_of([attestation.commitment for attestation in attestations])
     if root != statement.root:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Final
 
-import msgspec
+from msgspec.structs import replace
 
 from ledger.attestation import credit_kinds as credit
 from ledger.attestation.envelope import Envelope
@@ -42,6 +42,7 @@ MONEY: Final = frozenset({
 PRINCIPAL: Final = 4
 """Where principal stands in an open instalment."""
 
+_ACTIVE: Final = Stage.ACTIVE
 USUAL: Final = ("", terms_of(credit.Agreement(currency="USD", portfolio_type="revolving", principal=0)))
 """Terms under which money goes the usual way: none of their own, or those of a line that only its lender ends."""
 
@@ -55,10 +56,10 @@ def fold(state: LoanState | None, envelope: Envelope, body: Body) -> LoanState:
     kind, day = envelope.kind, envelope.effective_date
     ensure_same_loan(before, envelope, body)
     stage = next_stage(before.stage, EVENTS.get(kind) or event_of(kind, body))
-    if kind in REPLAYED:
-        raise NeedsReplay
     if kind == "repayment":
         changes = _repayment(before, body, day)
+    elif kind in REPLAYED:
+        raise NeedsReplay
     else:
         changes = FACTS[kind](before, envelope, body)
         if is_money(kind, body):
@@ -67,12 +68,12 @@ def fold(state: LoanState | None, envelope: Envelope, body: Body) -> LoanState:
     changes["moved"] = max(before.moved, day.toordinal())
     if not before.subject:
         changes["subject"] = envelope.subject
-    if stage is Stage.ACTIVE:
+    if stage is _ACTIVE:
         stage, changes["closed"] = settle(
             changes.get("balance", before.balance), changes.get("cleared", before.cleared)
         )
-    changes["stage"] = stage.value
-    return msgspec.structs.replace(before, **changes)
+    changes["stage"] = stage._value_  # the plain text; ``value`` looks it up through a descriptor
+    return replace(before, **changes)
 
 
 def event_of(kind: str, body: Any) -> Event:
@@ -101,11 +102,11 @@ def is_money(kind: str, body: Any) -> bool:
 
 def ensure_same_loan(before: LoanState, envelope: Envelope, body: Body) -> None:
     """Raises Refused ``subject_differs`` or ``currency_differs``: the event belongs to another loan."""
-    if before.subject and before.subject != envelope.subject and envelope.role == "borrower":
+    if before.subject != envelope.subject and before.subject and envelope.role == "borrower":
         raise Refused("subject_differs", "the account belongs to another borrower", path="$.subject",
                       advice="publish an identity_link first when two pseudonyms are one person")  # fmt: skip
     currency = getattr(body, "currency", None)
-    if currency is not None and before.currency and currency != before.currency:
+    if currency != before.currency and currency is not None and before.currency:
         raise Refused("currency_differs", "the agreement is in another currency", path="$.body.currency",
                       expected=before.currency, found=currency)  # fmt: skip
 

@@ -460,6 +460,9 @@ def _is_small(group: list[Pending]) -> bool:
     )
 
 
+_NOTHING_BEFORE = (None, None)
+
+
 def _rows(accepted: list[Pending]) -> list[AttestationRow]:
     rows = []
     for pending in accepted:
@@ -467,7 +470,7 @@ def _rows(accepted: list[Pending]) -> list[AttestationRow]:
         columns = zip(pending.batch.attestations, pending.batch.paths, pending.sealed, pending.chain, strict=True)
         for position, (attestation, path, sealed, previous) in enumerate(columns):
             envelope = attestation.envelope
-            before, place = previous or (None, None)
+            before, place = previous or _NOTHING_BEFORE
             rows.append(AttestationRow(
                 tenant, batch, position, envelope.id, envelope.kind, envelope.subject, before, place,
                 attestation.commitment, path, sealed,

@@ -19,6 +19,7 @@ from ledger.attestation.contract_kinds import Tick
 from ledger.contract.docket import ContractKey
 from ledger.contract.occurrences import TRIGGERING_KINDS
 from ledger.node.loan_cache import LoanKey, loan_key
+from ledger.node.participants import DEPLOYMENT
 from ledger.store.contract_rows import contracts_in_force
 from ledger.store.database import Database
 from ledger.types import TenantId
@@ -62,6 +63,8 @@ class ContractBook:
 
     def concern(self, batch: Batch, keys: Sequence[LoanKey | None]) -> Concern | None:
         """What a batch has to do with contracts; None: nothing."""
+        if not self._loan_of and batch.statement.tenant != DEPLOYMENT:
+            return None  # steps and ticks are the deployment's
         contracts: set[ContractKey] = set()
         loans: set[LoanKey] = set()
         for attestation, key in zip(batch.attestations, keys, strict=True):

@@ -11,6 +11,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -25,6 +26,8 @@ Place = tuple[UUID, int]
 
 
 ACCOUNT_BYTES = 32
+TENANTS_CACHED_MAX = 1_024
+"""Names of lenders whose text is kept: a batch of a thousand loans names one of them a thousand times."""
 
 
 def loan_key(tenant: str, account: bytes) -> LoanKey:
@@ -34,7 +37,12 @@ def loan_key(tenant: str, account: bytes) -> LoanKey:
 
 def split_key(key: LoanKey) -> tuple[TenantId, AccountRef]:
     """(tenant, account) of a key."""
-    return TenantId(key[:-ACCOUNT_BYTES].decode()), AccountRef(key[-ACCOUNT_BYTES:])
+    return _tenant(key[:-ACCOUNT_BYTES]), key[-ACCOUNT_BYTES:]  # type: ignore[return-value]
+
+
+@lru_cache(maxsize=TENANTS_CACHED_MAX)
+def _tenant(name: bytes) -> TenantId:
+    return TenantId(name.decode())
 
 
 class CachedLoan(NamedTuple):

@@ -252,10 +252,11 @@ class _Replays:
 
 def loan_rows(loans: Mapping[LoanKey, CachedLoan]) -> list[LoanRow]:
     """Loans as rows of their projection."""
-    return [
-        LoanRow(tenant, account, loan.state.subject, loan.version, loan.last[0], loan.last[1], encode_state(loan.state))
-        for (tenant, account), loan in ((split_key(key), loan) for key, loan in loans.items())
-    ]
+    rows = []
+    for key, (version, (batch, position), state) in loans.items():
+        tenant, account = split_key(key)
+        rows.append(LoanRow(tenant, account, state.subject, version, batch, position, encode_state(state)))
+    return rows
 
 
 def _use(row: ConsentRow) -> Use:

@@ -46,20 +46,23 @@ class Sealer:
     async def seal(self, attestations: Sequence[Attestation]) -> tuple[list[bytes], bytes]:
         """The sealed bytes of each attestation, and the SHA-256 over :func:`digested` of all of them in order."""
         keys = self._keys  # mostly all of them are in memory
-        if not all(a.envelope.subject in keys or a.envelope.subject is None for a in attestations):
-            keys = await self._ensure({a.envelope.subject for a in attestations if a.envelope.subject is not None})
+        subjects = {attestation.envelope.subject for attestation in attestations}
+        needed = {subject for subject in subjects if subject is not None}
+        if not needed <= keys.keys():
+            keys = await self._ensure(needed)
         nonces = self._sources.random(NONCE_BYTES * len(attestations))
         sealed: list[bytes] = []
         covered: list[bytes] = []
-        for number, attestation in enumerate(attestations):
-            envelope = attestation.envelope
+        common, at = self._common, 0
+        for number, attestation in enumerate(attestations, 1):
+            envelope, commitment = attestation.envelope, attestation.commitment
             subject = envelope.subject
-            nonce = nonces[number * NONCE_BYTES : (number + 1) * NONCE_BYTES]
-            key = self._common if subject is None else keys[subject]
-            whole = seal(key, nonce, attestation.data, attestation.commitment)
+            key = common if subject is None else keys[subject]
+            whole = seal(key, nonces[at : at + NONCE_BYTES], attestation.data, commitment)
+            at += NONCE_BYTES
             sealed.append(whole)
             covered += digested(whole, subject, envelope.id, envelope.kind)
-            if number % BREATH_ATTESTATIONS == BREATH_ATTESTATIONS - 1:
+            if not number % BREATH_ATTESTATIONS:
                 await asyncio.sleep(0)
         return sealed, sha256(b"".join(covered)).digest()
 

@@ -57,11 +57,13 @@ def loan_stream(rows: Sequence[LoanRow]) -> bytes:
     """The stream of loan rows, columns in the order of :class:`LoanRow`."""
     parts: list[bytes] = [HEADER]
     batches: dict[int, bytes] = {}
+    tenants: dict[str, bytes] = {}
     for tenant, account, subject, version, batch, position, state in rows:
+        begins = tenants.get(tenant) or tenants.setdefault(tenant, _LOAN + sized(tenant.encode()) + _HASH)
         last = batches.get(id(batch)) or batches.setdefault(id(batch), _UUID + batch.bytes)
         parts += (
-            _LOAN, sized(tenant.encode()), _HASH, account, _HASH, subject, b"\x00\x00\x00\x04",
-            version.to_bytes(4, "big"), last, _INT2[position], len(state).to_bytes(4, "big"), state,
+            begins, account, _HASH, subject, b"\x00\x00\x00\x04", version.to_bytes(4, "big"), last, _INT2[position],
+            len(state).to_bytes(4, "big"), state,
         )  # fmt: skip
     parts.append(TRAILER)
     return b"".join(parts)

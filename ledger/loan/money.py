@@ -301,12 +301,14 @@ class Money:
             self.past_due = (self.past_due or 0) + news.past_due
             self.since = min((one for one in (self.since, news.since) if one is not None), default=None)
         money_late -= min(news.past_due, 0)
-        money_late -= self._pay_books(money_late)
-        self._move(Movement(kind="repayment", on=day, order=0, amount=money_late))
-        if restated and self.balance is not None:
+        if money_late:
+            money_late -= self._pay_books(money_late)
+            self._move(Movement(kind="repayment", on=day, order=0, amount=money_late))
+        if restated and news.balance and self.balance is not None:
             self.balance += news.balance
             self._rest_on_balance(self.balance)
-            self._note_cleared(day)
+            if news.balance < 0:
+                self._note_cleared(day)
 
     # -- parts -----------------------------------------------------------------------------------------------------
 

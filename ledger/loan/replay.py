@@ -199,8 +199,9 @@ def _news(told: Sequence[Told]) -> list[tuple[int, str, date]]:
     found, newest = [], date.min
     for n, each in enumerate(told):
         day = _day(each)
-        if each.kind in REPLAYED or (is_money(each.kind, each.body) and day < newest):
-            found.append((n, each.kind, day))
+        corrects = each.kind == "schedule" and each.body.cause == "correction"  # it was so from the first day
+        if corrects or each.kind in REPLAYED or (is_money(each.kind, each.body) and day < newest):
+            found.append((n, "correction" if corrects else each.kind, day))
         newest = max(newest, day)
     return found
 

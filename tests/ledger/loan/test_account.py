@@ -143,6 +143,30 @@ def test_a_back_dated_payment_that_the_books_did_not_know_of_meets_what_they_cal
     assert life.on("2019-02-01", known_at=3).arrears.days == 22
 
 
+def test_old_terms_that_are_told_again_change_nothing_of_what_the_books_said() -> None:
+    life = Life()
+    life.say(agreement(), "2019-01-01")
+    life.books("2019-02-28", balance=0, status="charged_off")
+    life.books("2019-04-02", dpd=190, past_due=0, status="charged_off")
+    before = life.state
+    life.say(agreement(), "2019-02-14")
+    after = life.on("2019-04-02").state
+    assert before is not None
+    assert (after.stage, after.cleared, after.since) == ("active", 0, before.since)
+    assert (after.balance, after.past_due) == (0, 0)
+
+
+def test_a_corrected_plan_is_news_to_the_books_that_spoke_before_it() -> None:
+    life = Life()
+    life.say(agreement(), "2019-01-01")
+    life.say(credit.Disbursement(amount=300, tranche=1, **KES), "2019-01-01")
+    life.books("2019-02-28", balance=300, dpd=0, past_due=0)
+    life.plans("2019-03-05", ("2019-02-10", 100, 5), ("2019-04-10", 200, 5), cause="correction")
+    found = life.on("2019-03-05")
+    assert (found.arrears.since, found.arrears.amount, found.state.balance) == (date(2019, 2, 10), 105, 310)
+    assert life.on("2019-03-05", known_at=2).arrears.days == 0
+
+
 def test_a_payment_that_the_books_knew_of_is_not_counted_twice() -> None:
     life = loan()
     life.pays(60, "2019-01-30")

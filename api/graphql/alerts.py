@@ -101,6 +101,8 @@ class Alert(Node):
     index: int = strawberry.field(description="Index of its log entry.")
     position: int = strawberry.field(description="Its place in its batch, from 0.")
     commitment: Base64 = strawberry.field(description="RFC 6962 leaf hash of its attestation's bytes.")
+    path: list[Base64] = strawberry.field(description="From the commitment to the batch's root: at most 12 nodes.")
+    data: str = strawberry.field(description="Its attestation's exact bytes: RFC 8785 canonical JSON.")
     seen: strawberry.Private[SeenAlert]
 
     @strawberry.field(description="The causes that the caller may see, each with its proof: at most eight.")
@@ -303,6 +305,8 @@ def alert_of(seen: SeenAlert) -> Alert:
         index=seen.index,
         position=seen.position,
         commitment=Base64(seen.commitment),
+        path=[Base64(node) for node in seen.path],
+        data=seen.data.decode(),
         seen=seen,
     )
 

@@ -52,7 +52,8 @@ class Step:
 
 @dataclass(frozen=True)
 class SeenAlert:
-    """An alert as it stands today, with what its attestation says."""
+    """An alert as it stands today, with what its attestation says: ``data`` is its exact bytes, ``path`` leads from its
+    commitment to its batch's root."""
 
     row: AlertRow
     state: str
@@ -63,6 +64,8 @@ class SeenAlert:
     index: int
     position: int
     commitment: bytes
+    data: bytes
+    path: tuple[bytes, ...]
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,7 @@ class AlertDesk:
                 found.append(SeenAlert(
                     row, state_on(row.state, row.snoozed_until, today), attestation.body,
                     attestation.envelope.jurisdiction, attestation.envelope.reported_at, at.batch_id, index,
-                    at.position, at.commitment,
+                    at.position, at.commitment, data, _nodes(at.path),
                 ))  # fmt: skip
         return found
 
@@ -190,9 +193,14 @@ class AlertDesk:
         log_path = await self._node.log.inclusion(cause.index, head.size)
         return ProvenCause(
             cause, entry.tenant, row.kind if own else None, (await self._node.sealer.open([row]))[0] if own else None,
-            tuple(row.path[at : at + 32] for at in range(0, len(row.path), 32)), tuple(log_path), head.size,
+            _nodes(row.path), tuple(log_path), head.size,
             entry.statement,
         )  # fmt: skip
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._node.sources.now() / 1000, UTC).date()
+
+
+def _nodes(path: bytes) -> tuple[bytes, ...]:
+    """The hashes of a stored path, lowest first."""
+    return tuple(path[at : at + 32] for at in range(0, len(path), 32))

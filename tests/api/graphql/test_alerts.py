@@ -22,7 +22,8 @@ TODAY = datetime.now(UTC).date()
 LIST = """query ($states: [AlertState!], $severity: Int! = 1, $after: String) {
   alerts(first: 1, states: $states, severity: $severity, after: $after) {
     nodes { id rule severity reading baseline threshold reasons episode unnamedCauses state assignee snoozedUntil outcome
-            subject account rulesHash commitment position entry { index tenant { name } }
+            subject account rulesHash commitment position path data
+            entry { index count root leafHash statement tenant { name } }
             causes { index position commitment path statement kind data lender { name }
                      inclusionProof { index treeSize path } } }
     pageInfo { hasNextPage endCursor } } }"""
@@ -99,6 +100,7 @@ async def test_each_cause_that_the_lender_may_see_is_proven_to_the_log(applicati
     alerts = (await application.data(document, application.lender("baobab")))["alerts"]["nodes"]
     assert sorted(alert["rule"] for alert in alerts) == ["dpd_30", "first_miss"]
     for alert in alerts:
+        ensure_in_its_batch(alert)
         assert b64decode(alert["account"]) == account
         (cause,) = [one for one in alert["causes"] if one["kind"] == "delinquency"][:1]
         assert cause["data"].encode() == told.data
@@ -116,6 +118,17 @@ async def test_each_cause_that_the_lender_may_see_is_proven_to_the_log(applicati
             index=proof["index"], size=proof["treeSize"], leaf=leaf_hash(cause["statement"].encode()),
             path=b"".join(map(b64decode, proof["path"])), root=b64decode(head["ledgerHead"]["root"]),
         )  # fmt: skip
+
+
+def ensure_in_its_batch(alert: dict[str, Any]) -> None:
+    """The alert's own bytes are what the deployment signed: both of one round lie in one batch."""
+    entry, leaf = alert["entry"], b64decode(alert["commitment"])
+    assert entry["count"] == 2
+    assert leaf == leaf_hash(alert["data"].encode())
+    assert json.loads(alert["data"])["body"]["rule"] == alert["rule"]
+    path = b"".join(map(b64decode, alert["path"]))
+    verify_inclusion(index=alert["position"], size=2, leaf=leaf, path=path, root=b64decode(entry["root"]))
+    assert b64decode(entry["leafHash"]) == leaf_hash(entry["statement"].encode())
 
 
 async def test_nobody_else_sees_it(application: Application) -> None:

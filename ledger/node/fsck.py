@@ -29,8 +29,8 @@ from ledger.log.tiles import full_tiles, split_hashes, tile_root
 from ledger.node.checkpointer import FILE_NAME
 from ledger.node.fsck_alerts import check_alerts
 from ledger.node.fsck_batches import BatchCheck, Opener
-from ledger.node.fsck_models import check_models
 from ledger.node.fsck_contracts import check_contracts
+from ledger.node.fsck_models import check_models
 from ledger.node.fsck_projections import ProjectionCheck
 from ledger.node.fsck_report import FAULTS_KEPT_MAX, FsckReport, Progress
 from ledger.node.keyring import Keyring

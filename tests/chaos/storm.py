@@ -70,7 +70,7 @@ class Storm:
     acks: list[Acknowledged] = field(default_factory=list)
     notes: set[bytes] = field(default_factory=set)
     inclusions: list[dict[str, Any]] = field(default_factory=list)
-    tokens: dict[tuple[str, str], str] = field(default_factory=dict)
+    tokens: dict[tuple[str, ...], str] = field(default_factory=dict)
     retries: int = 0
     internal_errors: int = 0
     stop: bool = False
@@ -87,7 +87,7 @@ class Storm:
 
     # -- a patient client ----------------------------------------------------------------------------------------------
 
-    async def send(self, client: httpx.AsyncClient, who: tuple[str, str], path: str, **request: Any) -> dict[str, Any]:
+    async def send(self, client: httpx.AsyncClient, who: tuple[str, ...], path: str, **request: Any) -> dict[str, Any]:
         """The answer to a request that is repeated, byte for byte, until there is one."""
         headers = request.pop("headers", {})
         while True:
@@ -108,11 +108,12 @@ class Storm:
             self.internal_errors += answer.status_code == 500
             await self._pause()
 
-    async def token(self, client: httpx.AsyncClient, who: tuple[str, str]) -> str:
-        """A token of whichever server answers."""
+    async def token(self, client: httpx.AsyncClient, who: tuple[str, ...]) -> str:
+        """A token of whichever server answers, for (tenant, role) or (tenant, role, subject in Base64url)."""
         while who not in self.tokens:
             with contextlib.suppress(httpx.TransportError):
-                answer = await client.post(f"{self.url}/dev/token", json={"tenant": who[0], "roles": [who[1]]})
+                asked = {"tenant": who[0], "roles": [who[1]], **({"subject": who[2]} if len(who) > 2 else {})}
+                answer = await client.post(f"{self.url}/dev/token", json=asked)
                 if answer.status_code == 200:
                     self.tokens[who] = answer.json()["access_token"]
                     break
@@ -123,7 +124,7 @@ class Storm:
         self.retries += 1
         await asyncio.sleep(0.08)
 
-    async def ask(self, client: httpx.AsyncClient, who: tuple[str, str], document: str, **variables: Any) -> Any:
+    async def ask(self, client: httpx.AsyncClient, who: tuple[str, ...], document: str, **variables: Any) -> Any:
         """The payload of a document's one root field; repeated while the answer is "try again"."""
         while True:
             answer = await self.send(client, who, "/graphql", json={"query": document, "variables": variables})
@@ -292,8 +293,8 @@ def _new_home() -> Path:
 class Servers:
     """One server at a time on the storm's port, forked from a nursery; killed and started again."""
 
-    def __init__(self, storm: Storm, nursery: asyncio.subprocess.Process) -> None:
-        self._storm, self._nursery = storm, nursery
+    def __init__(self, storm: Storm, nursery: asyncio.subprocess.Process, options: tuple[str, ...] = ()) -> None:
+        self._storm, self._nursery, self._options = storm, nursery, options
         self.pid = 0
 
     async def line(self) -> dict[str, Any]:
@@ -306,7 +307,7 @@ class Servers:
     async def spawn(self) -> None:
         """Begin a start."""
         assert self._nursery.stdin is not None
-        asked = ["--dev-issuer", "--json", "--port", str(self._storm.port)]
+        asked = ["--dev-issuer", "--json", "--port", str(self._storm.port), *self._options]
         self._nursery.stdin.write(json.dumps(asked).encode() + b"\n")
         while "pid" not in (told := await self.line()):
             pass  # the ready line of a server that was killed as it said it
@@ -325,8 +326,11 @@ class Servers:
 
 
 @asynccontextmanager
-async def running_storm(seed: int, *, hold: bool = True) -> AsyncIterator[tuple[Storm, Servers]]:
-    """A fresh home with a database that this process holds (``hold`` False: its servers do), and a nursery."""
+async def running_storm(
+    seed: int, *, hold: bool = True, options: tuple[str, ...] = ()
+) -> AsyncIterator[tuple[Storm, Servers]]:
+    """A fresh home with a database that this process holds (``hold`` False: its servers do), and a nursery whose servers
+    have these options besides."""
     home = _new_home()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -337,7 +341,7 @@ async def running_storm(seed: int, *, hold: bool = True) -> AsyncIterator[tuple[
             sys.executable, "-P", "-m", "tests.chaos.nursery", env=storm.environment, cwd=REPOSITORY, stderr=log,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
-    servers = Servers(storm, nursery)
+    servers = Servers(storm, nursery, options)
     try:
         if hold:
             await asyncio.to_thread(storm.postgres.start)
@@ -381,24 +385,28 @@ async def rage(kills: int, seed: int) -> dict[str, Any]:
     return told | {"seconds": round(time.monotonic() - began, 1), "seconds_under_load": round(raged, 1)}
 
 
+async def strike(with_database: bool, storm: Storm, servers: Servers) -> bool:
+    """Kill the server, and the postmaster before or after it where that is asked for; then its database runs again."""
+    if not with_database:
+        servers.kill()
+        return False
+    pid = storm.postgres.pid
+    if pid is not None and storm.dice.random() < 0.5:
+        os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(storm.dice.uniform(0, 0.2))
+        pid = None
+    servers.kill()
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+    await asyncio.to_thread(storm.postgres.start)
+    return True
+
+
 async def _kill_repeatedly(kills: int, storm: Storm, servers: Servers, load: list[asyncio.Task[None]]) -> int:
     postmasters = 0
     for number in range(kills):
         await asyncio.sleep(storm.dice.uniform(0, 0.4))
-        with_database = number % 15 == 7
-        if with_database:
-            pid = storm.postgres.pid
-            if pid is not None and storm.dice.random() < 0.5:
-                os.kill(pid, signal.SIGKILL)
-                await asyncio.sleep(storm.dice.uniform(0, 0.2))
-                pid = None
-            servers.kill()
-            if pid is not None:
-                os.kill(pid, signal.SIGKILL)
-            await asyncio.to_thread(storm.postgres.start)
-            postmasters += 1
-        else:
-            servers.kill()
+        postmasters += await strike(number % 15 == 7, storm, servers)
         for task in load:
             if task.done():
                 task.result()

@@ -1,0 +1,40 @@
+"""Contracts under kill -9: every effect once, with its cause, and the same again from the log; and a lie is found."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.contract_judge import alter, by_command, delete, one_effect
+from tests.chaos.contract_storm import rage
+from tests.chaos.storm import Storm
+
+pytestmark = pytest.mark.chaos
+
+EVENTS = 20_000
+KILLS = 6
+SEED = 20260131
+
+
+async def test_twenty_thousand_events_under_kills_replay_identically_and_a_changed_effect_is_found() -> None:
+    figures = await rage(EVENTS, KILLS, SEED, then=_lies_are_found)
+    print(figures)
+    assert (figures["events"], figures["kills"], figures["fsck"], figures["internal_errors"]) == (
+        EVENTS,
+        KILLS,
+        "clean",
+        0,
+    )
+    assert figures["postmaster_kills"] >= 1
+    assert figures["contracts"] > 50
+    assert figures["effects"] > 200
+    assert figures["landed_events"] > 100
+    assert {"alert.raise", "attestation.emit", "penalty.apply", "terms.change"} <= figures["effects_by_kind"].keys()
+
+
+async def _lies_are_found(storm: Storm) -> None:
+    effect = await one_effect(storm, "penalty.apply")
+    for lie, code in ((alter, "effect_differs"), (delete, "effect_missing")):
+        await lie(storm, effect)
+        exit_code, found, _, _ = await by_command(storm, "replay")
+        assert exit_code == 1
+        assert [(fault["code"], fault["effect"]) for fault in found["faults"]] == [(code, effect.id.hex())]

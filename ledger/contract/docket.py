@@ -1,7 +1,7 @@
 """The contracts in hand and the order of the log: one attestation after the other, and what each makes contracts do.
 
     docket = Docket("tallystick", today=0)
-    docket.put(ContractKey("acacia", digest), Held(document, subject, memory))
+    docket.put(ContractKey("acacia", digest), Held(canonical_bytes, subject, memory))
     docket.take(placed, loans)           -> (Effect(...), ...): bodies of ``effect`` attestations, in order
     docket.changed()                     -> the contracts whose memory moved
 
@@ -9,6 +9,7 @@ Rules
 - Who hears of what is routing.py's to say, and what an event does the engine's: this keeps contracts and their memories,
   and asks them in the order of their hashes, each over its loan as it is just after the attestation. A replay
   (replay.py) goes through the same two.
+- Where no rule waits for what happened, nothing is looked at: most events cost a look into a table.
 - A contract's own steps move its memory here; an accepted or declined proposal is an event like any other.
 - Only contracts that were put in are seen.
 
@@ -19,24 +20,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from ledger.attestation.contract_kinds import Cause, Effect, Tick
 from ledger.attestation.contract_kinds import Contract as ContractStep
 from ledger.attestation.envelope import Attestation
-from ledger.contract.check import compile_contract
-from ledger.contract.document import Document, read_document
-from ledger.contract.engine import Inputs, execute
-from ledger.contract.inputs import LoanInputs, loan_inputs
+from ledger.contract.check import compiled
+from ledger.contract.document import Document
+from ledger.contract.engine import BLIND, Inputs, execute, listens
+from ledger.contract.inputs import loan_inputs
 from ledger.contract.memory import ContractState, Memory, after_step
 from ledger.contract.program import CompiledContract
 from ledger.contract.routing import day_of, event_of, hears
 from ledger.errors import InvalidInput, Refused
 from ledger.loan.state import LoanState
-
-COMPILED_MAX: Final = 4_096
-"""Compiled contracts kept by a process: about 20 kB each, 2 ms to make again."""
 
 
 class ContractKey(NamedTuple):
@@ -65,11 +63,24 @@ class Placed(NamedTuple):
 
 @dataclass
 class Held:
-    """One contract in hand. ``memory`` None: it is being proposed."""
+    """One contract in hand, by its document's canonical bytes. ``memory`` None: it is being proposed.
 
-    document: Document
+    ``contract`` and ``document`` raise what check.compiled raises, where this process cannot execute it.
+    """
+
+    data: bytes
     subject: bytes
     memory: Memory | None
+
+    @property
+    def contract(self) -> CompiledContract:
+        """Ready to execute."""
+        return compiled(self.data)
+
+    @property
+    def document(self) -> Document:
+        """What the parties signed."""
+        return self.contract.document
 
     @property
     def in_force(self) -> bool:
@@ -79,18 +90,6 @@ class Held:
 
 Loans = Callable[[LoanRef], LoanState | None]
 """The loan as it is just after the attestation that is taken."""
-
-_compiled: dict[bytes, CompiledContract] = {}
-
-
-def compiled(hash: bytes, document: Document) -> CompiledContract:
-    """A contract ready to execute; what was compiled lately is kept. Raises InvalidInput ``contract_invalid``."""
-    found = _compiled.get(hash)
-    if found is None:
-        if len(_compiled) >= COMPILED_MAX:
-            _compiled.clear()
-        found = _compiled[hash] = compile_contract(document)
-    return found
 
 
 class Docket:
@@ -154,11 +153,9 @@ class Docket:
         if held is None:
             if step.document is None:
                 raise Refused("contract_unknown", "no such contract", path="$.body.contract")
-            document = read_document(step.document)
-            if document.parties.borrower != envelope.subject:
+            held = Held(step.document, envelope.subject or b"", None)
+            if held.document.parties.borrower != envelope.subject:
                 raise InvalidInput("contract_mismatch", "the contract is with another borrower", path="$.subject")
-            held = Held(document, document.parties.borrower, None)
-            compiled(key.hash, document)
             self.put(key, held)
         held.memory = after_step(held.memory, held.document, step, envelope.effective_date.toordinal())
         self._changed[key] = None
@@ -167,15 +164,17 @@ class Docket:
         held, attestation = self._held[key], placed.attestation
         if held.memory is None or not held.in_force:
             return ()
-        contract = compiled(key.hash, held.document)
+        contract = held.contract
         if not hears(contract, attestation, self._deployment):
             return ()
-        after = loans(LoanRef(key.lender, held.document.account))
+        after = loans(LoanRef(key.lender, contract.document.account))
         before = placed.before if attestation.envelope.account is not None else after
         cause = Cause(batch=placed.batch, commitment=attestation.commitment, index=placed.idx, position=placed.position)
         event = event_of(contract, attestation, cause, before=before, after=after, today=self._today)
-        seen = LoanInputs() if after is None else loan_inputs(after, day_of(event))
-        execution = execute(contract, held.memory, event, Inputs(seen))
+        seen = BLIND
+        if after is not None and listens(contract, event):
+            seen = Inputs(loan_inputs(after, day_of(event)))
+        execution = execute(contract, held.memory, event, seen)
         if execution.memory != held.memory:
             held.memory = execution.memory
             self._changed[key] = None

@@ -5,6 +5,8 @@
 Rules
 - The book is as of an epoch: a contract that comes in force or ends moves the epoch, so a batch that was looked up in an
   older book is looked up again before it commits.
+- What a document says never changes, so a contract that was once found to hear nothing of days is not asked again: most
+  contracts wait for payments, and a day begins for thousands of them at once.
 - The key that signs what contracts do to a lender's loans is kept by the deployment, one a lender, like any managed key.
 """
 
@@ -46,6 +48,7 @@ class ContractBook:
         self._loan_of: dict[ContractKey, LoanKey] = {}
         self._of_loan: dict[LoanKey, list[ContractKey]] = {}
         self._of_subject: dict[bytes, list[ContractKey]] = {}
+        self._dayless: set[ContractKey] = set()
 
     def __len__(self) -> int:
         return len(self._loan_of)
@@ -60,6 +63,11 @@ class ContractBook:
             self._loan_of[key] = loan
             self._of_loan.setdefault(loan, []).append(key)
             self._of_subject.setdefault(row.subject, []).append(key)
+        self._dayless &= self._loan_of.keys()
+
+    def note_dayless(self, key: ContractKey) -> None:
+        """Days mean nothing to this contract (routing.hears_ticks): ticks do not concern it."""
+        self._dayless.add(key)
 
     def concern(self, batch: Batch, keys: Sequence[LoanKey | None]) -> Concern | None:
         """What a batch has to do with contracts; None: nothing."""
@@ -73,7 +81,7 @@ class ContractBook:
                 contracts.add(ContractKey(body.lender, body.contract))
                 loans.add(loan_key(body.lender, body.account))
             elif isinstance(body, Tick):
-                contracts.update(self._loan_of)
+                contracts.update(self._loan_of.keys() - self._dayless)
             elif self._loan_of and attestation.envelope.kind in TRIGGERING_KINDS:
                 found = self._of_loan if key is not None else self._of_subject
                 contracts.update(found.get(key or attestation.envelope.subject or b"", ()))

@@ -24,15 +24,16 @@ from dataclasses import dataclass, field
 
 from ledger.attestation.contract_kinds import Effect, Tick
 from ledger.attestation.envelope import Attestation
+from ledger.contract.check import compiled
 from ledger.contract.docket import ContractKey, Docket, Held, LoanRef, Placed
-from ledger.contract.document import canonical_bytes, read_document
 from ledger.contract.landing import Landing, landed
-from ledger.contract.memory import decode_memory, encode_memory
+from ledger.contract.memory import ContractState, decode_memory, encode_memory
+from ledger.contract.routing import hears_ticks
 from ledger.errors import InvariantBroken
 from ledger.limits import BATCH_ATTESTATIONS_MAX
 from ledger.loan.state import LoanState
 from ledger.node.clock import Sources
-from ledger.node.contract_book import Concern
+from ledger.node.contract_book import Concern, ContractBook
 from ledger.node.drafts import Draft, finish
 from ledger.node.loan_cache import LoanKey, loan_key
 from ledger.node.participants import DEPLOYMENT
@@ -68,8 +69,9 @@ class Session:
 class Executor:
     """Runs contracts inside commits."""
 
-    def __init__(self, prepare: Prepare, sources: Sources) -> None:
+    def __init__(self, prepare: Prepare, book: ContractBook, sources: Sources) -> None:
         self._prepare = prepare
+        self._book = book
         self._sources = sources
 
     async def open(self, connection: Connection, group: Sequence[Pending]) -> Session:
@@ -80,7 +82,9 @@ class Executor:
         for row in await lock_contracts(connection, keys):
             key = ContractKey(row.tenant, row.contract)
             session.stored.add(key)
-            session.docket.put(key, Held(read_document(row.document), row.subject, decode_memory(row.memory)))
+            session.docket.put(key, Held(row.document, row.subject, decode_memory(row.memory)))
+            if row.state == ContractState.IN_FORCE and not hears_ticks(compiled(row.document)):
+                self._book.note_dayless(key)
         return session
 
     async def follow(self, session: Session, projection: Projection, pending: Pending, idx: int) -> list[Pending]:
@@ -137,7 +141,7 @@ class Executor:
                 continue
             row = ContractRow(
                 key.lender, key.hash, held.document.account, held.subject, held.memory.state,
-                canonical_bytes(held.document), encode_memory(held.memory), now,
+                held.data, encode_memory(held.memory), now,
             )  # fmt: skip
             if key in session.stored:
                 moved.append(row)

@@ -104,7 +104,7 @@ class Publisher:
         self._loans = LoanCache()
         line, chains = CommitLine(), Chains(database, sealer)
         self._book = ContractBook(database)
-        executor = Executor(self._follow_up, sources)
+        executor = Executor(self._follow_up, self._book, sources)
         self._committers = [
             Committer(database, keeper, self._loans, line, sources, self._renew, executor, chains)
             for _ in range(COMMITTERS)

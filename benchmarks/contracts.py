@@ -23,7 +23,7 @@ from ledger.contract.check import compile_contract
 from ledger.contract.conditions import run
 from ledger.contract.document import ENGINE, SCHEMA, from_values
 from ledger.contract.engine import Event, Inputs, bind, execute
-from ledger.contract.inputs import BorrowerInputs, LoanInputs
+from ledger.contract.inputs import LoanInputs
 from ledger.contract.memory import Memory
 from ledger.contract.occurrences import occurrence
 from ledger.contract.program import CompiledContract
@@ -35,7 +35,7 @@ _BATCH = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 _RULES = (
     ("late90", "loan.dpd == 90 && !loan.disputed && loan.overdue > contract.least && loan.stage == 'active'"),
     ("fee", "loan.delinquent_days > contract.grace && loan.overdue > 0 && !loan.disputed && !loan.paused"),
-    ("help", "loan.dpd >= 5 && loan.dpd < 30 && borrower.consented && borrower.missed_elsewhere_30d > 0"),
+    ("help", "loan.dpd >= 5 && loan.dpd < 30 && loan.collateral && loan.days_since_paid > 0"),
     ("call", "loan.dpd >= 60 && loan.overdue * 10000 / loan.principal > contract.share_bp && !loan.forborne"),
 )
 
@@ -62,11 +62,11 @@ def workload(events: int) -> list[tuple[Event, Inputs]]:
         loan = LoanInputs(
             dpd=dpd, delinquent_days=dpd, overdue=dpd * 1_000, instalment=number // 97 % 400 + 1, principal=600_000,
             stage="active", disputed=number % 11 == 0, forborne=number % 13 == 0,
+            collateral=True, days_since_paid=number % 3,
         )  # fmt: skip
-        borrower = BorrowerInputs(consented=True, missed_elsewhere_30d=number % 3)
         happened = (occurrence("tick.day", day, business_day=True),)
         cause = Cause(batch=_BATCH, commitment=commitment, index=number, position=0)
-        found.append((Event(cause, day.toordinal(), day.toordinal(), happened), Inputs(loan, borrower)))
+        found.append((Event(cause, day.toordinal(), day.toordinal(), happened), Inputs(loan)))
     return found
 
 
@@ -77,8 +77,8 @@ def floor_conditions() -> tuple[Callable[[dict[str, Any]], bool], ...]:
         and v["loan.stage"] == "active",
         lambda v: v["loan.delinquent_days"] > v["contract.grace"] and v["loan.overdue"] > 0
         and not v["loan.disputed"] and not v["loan.paused"],
-        lambda v: v["loan.dpd"] >= 5 and v["loan.dpd"] < 30 and v["borrower.consented"]
-        and v["borrower.missed_elsewhere_30d"] > 0,
+        lambda v: v["loan.dpd"] >= 5 and v["loan.dpd"] < 30 and v["loan.collateral"]
+        and v["loan.days_since_paid"] > 0,
         lambda v: v["loan.dpd"] >= 60 and v["loan.overdue"] * 10000 // v["loan.principal"] > v["contract.share_bp"]
         and not v["loan.forborne"],
     )  # fmt: skip

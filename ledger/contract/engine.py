@@ -1,6 +1,6 @@
 """Execution: a contract, what it remembers, one event and what can be seen of the loan; out come the effects.
 
-    execution = execute(contract, memory, event, Inputs(loan, borrower))
+    execution = execute(contract, memory, event, Inputs(loan))
     execution.effects      -> bodies of ``effect`` attestations, in order: publish them with their cause, in one transaction
     execution.memory       -> keep it beside the contract; a replay makes the same one
 
@@ -36,7 +36,7 @@ from ledger.attestation.contract_kinds import Cause, Effect
 from ledger.contract.bounds import INSTALMENTS_MAX, PROPOSALS_MAX
 from ledger.contract.conditions import Failure, run
 from ledger.contract.document import ENGINE
-from ledger.contract.inputs import NOBODY, BorrowerInputs, LoanInputs
+from ledger.contract.inputs import LoanInputs
 from ledger.contract.memory import (
     ContractState,
     Memory,
@@ -80,7 +80,6 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
     """What can be seen beside the event, on its day."""
 
     loan: LoanInputs
-    borrower: BorrowerInputs = NOBODY
 
 
 BLIND: Final = Inputs(LoanInputs())
@@ -277,8 +276,6 @@ def bind(
         elif room == "event":
             if name in happened.values:
                 values[name] = happened.values[name]
-        elif room == "borrower":
-            values[name] = getattr(inputs.borrower, field_name)
         else:
             values[name] = (
                 contract.terms[name] if name in contract.terms else _remembered(contract, memory, field_name, today)

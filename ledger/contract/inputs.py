@@ -1,14 +1,14 @@
-"""What a rule can see of the loan and the borrower, as plain whole numbers, booleans and words.
+"""What a rule can see of the loan, as plain whole numbers, booleans and words.
 
     loan = loan_inputs(state, date(2026, 3, 31))        from the fold of the loan (ledger/loan)
-    borrower = BorrowerInputs(loans=2)                  counts and flags, by whoever is allowed to know them
 
 Rules
 - Each field is the name after the dot in the vocabulary (``LoanInputs.dpd`` is ``loan.dpd``), of the type said there; a
   test holds the two lists together.
 - What is not known is 0 or ``""``, and where that could be mistaken a second field says so (``balance_known``).
 - Days past due are computed for the event's day (ledger/loan/arrears.py), never read from a stored figure.
-- Of other lenders a rule sees counts only, and only where consent or the law permits: otherwise they stay 0.
+- Of other lenders a rule sees nothing here: what may be known of them comes as warnings (``alert.raised``), which the
+  ledger addresses to a lender only where consent or the law permits.
 """
 
 from __future__ import annotations
@@ -48,23 +48,6 @@ class LoanInputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     principal: int = 0
     rate_ppm: int = 0
     stage: str = ""
-
-
-class BorrowerInputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """``borrower.*``: see STANDING_INPUTS. What may not be known stays at its default."""
-
-    alerts_open: int = 0
-    consented: bool = False
-    disbursed_30d: int = 0
-    enquiries_30d: int = 0
-    lenders: int = 0
-    loans: int = 0
-    missed_elsewhere_30d: int = 0
-    score: int = -1
-
-
-NOBODY = BorrowerInputs()
-"""A borrower of whom nothing is known."""
 
 
 def loan_inputs(state: LoanState, day: date) -> LoanInputs:

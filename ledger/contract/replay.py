@@ -1,6 +1,6 @@
 """Replay: the log's attestations in order, every contract executed again, every effect compared byte for byte.
 
-    replayer = Replayer("tally", loans, borrowers, documents={})
+    replayer = Replayer("tally", loans, documents={})
     for entry in entries:                  from the log's first batch on, in order
         replayer.see(entry)
     report = replayer.report()
@@ -35,7 +35,7 @@ from ledger.attestation.contract_kinds import Contract as ContractStep
 from ledger.attestation.envelope import Attestation, Envelope, encode_body
 from ledger.contract.check import compiled
 from ledger.contract.engine import BLIND, Event, Inputs, execute, listens
-from ledger.contract.inputs import NOBODY, BorrowerInputs, LoanInputs, loan_inputs
+from ledger.contract.inputs import LoanInputs, loan_inputs
 from ledger.contract.landing import LANDED_KINDS
 from ledger.contract.memory import ContractState, Memory, after_step
 from ledger.contract.program import CompiledContract
@@ -62,27 +62,6 @@ class Loans(Protocol):
 
     def of(self, lender: str, account: bytes) -> LoanState | None:
         """The loan as it is now."""
-
-
-class Borrowers(Protocol):
-    """The counts of every borrower, in the form that whoever replays has."""
-
-    def see(self, attestation: Attestation) -> None:
-        """Take one more attestation."""
-
-    def inputs(self, contract: CompiledContract, day: date) -> BorrowerInputs:
-        """What this contract may know of its borrower on ``day``."""
-
-
-class Nobody:
-    """Borrowers of whom nothing is known: for logs whose contracts read no ``borrower.*``."""
-
-    def see(self, attestation: Attestation) -> None:
-        """Nothing is kept."""
-
-    def inputs(self, contract: CompiledContract, day: date) -> BorrowerInputs:
-        """The values of an unknown borrower."""
-        return NOBODY
 
 
 @dataclass(frozen=True)
@@ -135,14 +114,12 @@ class Replayer:
         self,
         deployment: str,
         loans: Loans,
-        borrowers: Borrowers,
         documents: Mapping[bytes, bytes],
         first: int = 0,
         last: int | None = None,
     ) -> None:
         self._deployment = deployment
         self._loans = loans
-        self._borrowers = borrowers
         self._documents = dict(documents)
         self._range = (first, last)
         self._running: dict[bytes, _Running] = {}
@@ -169,7 +146,6 @@ class Replayer:
         account = (envelope.tenant, envelope.account or b"")
         before = self._loans.of(*account) if envelope.account else None
         self._loans.see(entry.index, attestation)
-        self._borrowers.see(attestation)
         if isinstance(body, ContractStep) and body.step not in ANSWERS:
             self._step(body, envelope.effective_date)
             return
@@ -266,16 +242,12 @@ class Replayer:
         cause = Cause(batch=entry.batch, commitment=entry.attestation.commitment, index=entry.index,
                       position=entry.position)  # fmt: skip
         event = event_of(contract, entry.attestation, cause, before=before, after=after, today=self._today)
-        seen = self._inputs(contract, event, after) if listens(contract, event) else BLIND
+        seen = _inputs(event, after) if listens(contract, event) else BLIND
         done = execute(contract, memory, event, seen)
         running.memory = done.memory
         self._tally.executions += 1
         if self._compared(entry.index):
             self._expect(done.effects)
-
-    def _inputs(self, contract: CompiledContract, event: Event, loan: LoanState | None) -> Inputs:
-        day = day_of(event)
-        return Inputs(LoanInputs() if loan is None else loan_inputs(loan, day), self._borrowers.inputs(contract, day))
 
     def _expect(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
@@ -308,6 +280,10 @@ class Replayer:
         self._met.add(found.id)
         if code is not None:
             self._tally.faults.append(_fault(code, found, expected=due, found=data))
+
+
+def _inputs(event: Event, loan: LoanState | None) -> Inputs:
+    return Inputs(LoanInputs() if loan is None else loan_inputs(loan, day_of(event)))
 
 
 def _of_step(code: str, step: ContractStep) -> ReplayFault:

@@ -6,7 +6,7 @@
 Rules
 - A contract hears what its lender says of its account, what the lender or the deployment says of its borrower, the
   answers to its proposals, and the ticks where it waits for a day. Never what another lender says: that reaches it as
-  counts (``borrower.*``) and as warnings addressed to its lender.
+  warnings addressed to its lender.
 - It does not hear effects, its own or others': what its effects trigger was executed with them, in one go.
 - A rule sees the loan as it is just after the attestation, and on the attestation's day; ``event.*`` tells what was
   before.

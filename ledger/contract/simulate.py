@@ -53,7 +53,7 @@ def simulate(contract: CompiledContract, samples: Sequence[Sample]) -> tuple[Ste
     steps, today = [], first
     for number, sample in enumerate(samples):
         today = max(today, sample.day.toordinal())
-        done = execute(contract, memory, _event(sample, memory, number, today), Inputs(sample.loan, sample.borrower))
+        done = execute(contract, memory, _event(sample, memory, number, today), Inputs(sample.loan))
         memory = done.memory
         does = tuple(line_of(effect) for effect in done.effects)
         steps.append(Step(sample, done.effects, does, None if sample.expect is None else does == sample.expect))

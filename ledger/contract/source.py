@@ -5,14 +5,14 @@
     [[samples]]
     say = "Eight days late"
     day = 2026-03-09
-    on = "tick.day"                      and event = { ... }, loan = { ... }, borrower = { ... }; or answer = { ... }
+    on = "tick.day"                      and event = { ... }, loan = { ... }; or answer = { ... }
     expect = ["penalty.apply amount=10000 code=late"]
 
 Rules
 - ``samples`` is no part of the document and of its hash: it is there for readers and for `contract check`.
 - Samples are one story: they happen in order, to one contract that came in force on the first one's day.
-- What a sample does not say of the loan or the borrower has the value of a loan of which nothing is known; of the event,
-  0, true or an empty word.
+- What a sample does not say of the loan has the value of a loan of which nothing is known; of the event, 0, true or an
+  empty word.
 - A sample's ``answer`` is a party's answer to the oldest open proposal.
 """
 
@@ -29,7 +29,7 @@ from msgspec import Meta
 from ledger.attestation.canonical import parse_strict
 from ledger.contract.bounds import DOCUMENT_BYTES_MAX, SAMPLES_MAX, TEXT_MAX
 from ledger.contract.document import Document, from_values
-from ledger.contract.inputs import NOBODY, BorrowerInputs, LoanInputs
+from ledger.contract.inputs import LoanInputs
 from ledger.contract.vocabulary import TRIGGERS, Role
 from ledger.errors import InvalidInput
 
@@ -48,7 +48,6 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One event to try a contract on. ``expect``: the effects, as ``effect name=value name=value``, names in order."""
 
     answer: SampleAnswer | None = None
-    borrower: BorrowerInputs = NOBODY
     day: date
     event: dict[str, Whole | bool | str] = msgspec.field(default_factory=dict)
     expect: tuple[str, ...] | None = None

@@ -18,7 +18,7 @@ from typing import Final
 from ledger.attestation.contract_kinds import Contract as ContractStep
 from ledger.attestation.envelope import Attestation
 from ledger.contract.folded_loans import FoldedLoans
-from ledger.contract.replay import LogAttestation, Nobody, Replayed, Replayer
+from ledger.contract.replay import LogAttestation, Replayed, Replayer
 from ledger.errors import InvalidInput, NotFound
 from ledger.node.fsck_batches import Opener
 from ledger.node.fsck_report import Progress
@@ -83,7 +83,7 @@ async def replay_into(
     """A replayer that saw the first ``size`` entries; ``seen`` is told of each attestation that it was shown."""
     connection = opener.connection
     subjects, accounts = await _parties(connection, opener, size)
-    replayer = Replayer(DEPLOYMENT, AccountLoans(accounts), Nobody(), {}, first, last)
+    replayer = Replayer(DEPLOYMENT, AccountLoans(accounts), {}, first, last)
     async for entries in _pages(connection, size):
         rows = await attestations_of_entries(connection, entries)
         for entry in entries:

@@ -20,7 +20,7 @@ from ledger.attestation.fields import Body
 from ledger.contract.document import Document, Parties, canonical_bytes, contract_hash
 from ledger.contract.folded_loans import FoldedLoans
 from ledger.contract.library import agree, load, names
-from ledger.contract.replay import LogAttestation, Nobody, Replayed, Replayer
+from ledger.contract.replay import LogAttestation, Replayed, Replayer
 
 DEPLOYMENT = "tally"
 FIRST_DAY = date(2026, 1, 1)
@@ -38,7 +38,7 @@ class LogBuilder:
 
     def __init__(self) -> None:
         self.entries: list[LogAttestation] = []
-        self.along = Replayer(DEPLOYMENT, FoldedLoans(), Nobody(), {})
+        self.along = Replayer(DEPLOYMENT, FoldedLoans(), {})
         self._published = 0
 
     def say(self, kind: str, body: Body, day: date, tenant: str, **about: Any) -> None:
@@ -65,7 +65,7 @@ class LogBuilder:
 
 def replay(entries: Iterable[LogAttestation], **options: Any) -> Replayed:
     """A fresh replay of a log."""
-    replayer = Replayer(DEPLOYMENT, FoldedLoans(), Nobody(), options.pop("documents", {}), **options)
+    replayer = Replayer(DEPLOYMENT, FoldedLoans(), options.pop("documents", {}), **options)
     for entry in entries:
         replayer.see(entry)
     return replayer.report()

@@ -13,7 +13,7 @@ from ledger.attestation.contract_kinds import Cause
 from ledger.contract.check import compile_contract
 from ledger.contract.document import ENGINE, SCHEMA, Document, from_values
 from ledger.contract.engine import Event, Inputs
-from ledger.contract.inputs import BorrowerInputs, LoanInputs
+from ledger.contract.inputs import LoanInputs
 from ledger.contract.memory import Memory
 from ledger.contract.occurrences import Occurrence, occurrence
 from ledger.contract.program import CompiledContract
@@ -71,9 +71,9 @@ def tick(day: date = DAY) -> Occurrence:
     return occurrence("tick.day", day, business_day=True)
 
 
-def inputs(borrower: BorrowerInputs | None = None, **loan: Any) -> Inputs:
+def inputs(**loan: Any) -> Inputs:
     """What can be seen of the loan."""
-    return Inputs(LoanInputs(**loan), borrower or BorrowerInputs())
+    return Inputs(LoanInputs(**loan))
 
 
 def remembering(**members: Any) -> Memory:

@@ -12,7 +12,6 @@ import pytest
 from ledger.attestation.envelope import encode_body
 from ledger.contract.bounds import PROPOSALS_MAX
 from ledger.contract.engine import Answer, Execution, bind, effect_id, execute
-from ledger.contract.inputs import BorrowerInputs
 from ledger.contract.memory import FRESH, Memory, decode_memory, encode_memory, waiting_proposals
 from ledger.contract.occurrences import occurrence
 from ledger.contract.program import CompiledContract
@@ -322,15 +321,15 @@ def test_another_holiday_list_than_the_contracts_stops_its_rules() -> None:
 
 def test_only_names_that_are_read_are_bound_and_all_of_them() -> None:
     agreed = contract(
-        rule(**{"if": "loan.dpd > contract.days && borrower.loans > 0 && contract.penalties == 0 && event.day > 0"}),
+        rule(**{"if": "loan.dpd > contract.days && loan.overdue > 0 && contract.penalties == 0 && event.day > 0"}),
         rule(id="r2", **{"if": "contract.age_days > 0 && contract.days_left > 0 && contract.on_time == 0"}),
         terms={"days": 7, "unused": 1},
     )
-    values = bind(agreed, IN_FORCE, inputs(BorrowerInputs(loans=2), dpd=8), tick(), DAY.toordinal())
+    values = bind(agreed, IN_FORCE, inputs(dpd=8, overdue=2), tick(), DAY.toordinal())
     assert values == {
-        "borrower.loans": 2, "contract.age_days": 30, "contract.days": 7,
+        "contract.age_days": 30, "contract.days": 7,
         "contract.days_left": (date(2028, 1, 1) - DAY).days, "contract.on_time": 0, "contract.penalties": 0,
-        "event.day": DAY.toordinal(), "loan.dpd": 8,
+        "event.day": DAY.toordinal(), "loan.dpd": 8, "loan.overdue": 2,
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from ledger.attestation import contract_kinds as contracting
 from ledger.attestation import credit_kinds as credit
 from ledger.attestation.envelope import Attestation, compose
 from ledger.attestation.fields import Body
-from ledger.contract.inputs import BorrowerInputs, LoanInputs, loan_inputs, oldest_unmet_number
+from ledger.contract.inputs import LoanInputs, loan_inputs, oldest_unmet_number
 from ledger.contract.occurrences import (
     TRIGGERING_KINDS,
     Occurrence,
@@ -74,7 +74,6 @@ def test_the_loan_as_a_rule_sees_it() -> None:
 def test_a_loan_of_which_nothing_is_known() -> None:
     assert loan_inputs(LoanState(), DAY) == LoanInputs(stage="new")
     assert LoanInputs().days_to_due == -1
-    assert BorrowerInputs().score == -1
 
 
 def test_a_pause_and_a_loan_that_is_paid() -> None:

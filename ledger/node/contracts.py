@@ -27,6 +27,7 @@ from ledger.contract.memory import Memory, decode_memory
 from ledger.contract.program import CompiledContract
 from ledger.contract.steps import CONTRACT_TYPE, step_payload
 from ledger.errors import Conflict, InvalidInput, NotFound, Refused, Untrusted
+from ledger.loan.state import decode_state
 from ledger.node.authority import Authority
 from ledger.node.clock import Sources
 from ledger.node.consents import OwnSignature
@@ -183,8 +184,14 @@ class Contracts:
     async def _ensure_loan(self, lender: TenantId, document: Document) -> None:
         async with self._database.reading(tenants=(lender,)) as connection:
             loan = await read_loan(connection, lender, AccountRef(document.account))
-        if loan is not None and loan.subject != document.parties.borrower:
+        if loan is None:
+            return
+        if loan.subject != document.parties.borrower:
             raise InvalidInput("contract_mismatch", "the loan is another borrower's", path="$.parties.borrower")
+        currency = decode_state(loan.state).currency
+        if currency and currency != document.currency:
+            raise InvalidInput("contract_mismatch", "the loan is in another currency", path="$.currency",
+                               expected=currency, found=document.currency)  # fmt: skip
 
     async def _ensure_executor_key(self, lender: TenantId) -> None:
         try:

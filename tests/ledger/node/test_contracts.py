@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from ledger.attestation.contract_kinds import Cause, Declaration, Effect
@@ -220,6 +221,10 @@ async def test_what_does_not_fit_is_refused_by_code(world: World) -> None:
             ), asking(world.lender.name),
         )  # fmt: skip
     assert wrong.value.code == "contract_mismatch"
+    dollars = msgspec.structs.replace(world.document("late-fee"), currency="USD")
+    with pytest.raises(InvalidInput) as foreign:
+        await world.node.contracts.propose(world.lender.name, dollars, asking(world.lender.name))
+    assert (foreign.value.code, foreign.value.path, foreign.value.expected) == ("contract_mismatch", "$.currency", "KES")
     contract = await world.agree("late-fee")
     with pytest.raises(Refused) as again:
         await world.node.contracts.step(world.by_lender, contract, "signed", asking(world.lender.name))

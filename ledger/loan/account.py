@@ -30,7 +30,7 @@ from ledger.loan.arrears import Arrears, arrears
 from ledger.loan.money import OURS, Money
 from ledger.loan.replay import Replay
 from ledger.loan.servicing.allocation import Rules
-from ledger.loan.state import LoanState
+from ledger.loan.state import NO_LINKS, LoanState
 from ledger.loan.supersession import Counted, Told, ensure_replacements
 
 
@@ -39,7 +39,7 @@ class Account:
     """An account as it stands on ``as_of`` by what was ``known_at`` a log index (None: everything).
 
     ``money`` is the open book behind the state: which instalment was met by which payment. ``turned`` are the
-    attestations by which the stage came to be what it is, oldest first.
+    attestations by which the stage came to be what it is, oldest first; ``beside`` is what was told of the borrower.
     """
 
     state: LoanState
@@ -49,6 +49,7 @@ class Account:
     counted: tuple[Counted, ...]
     money: Money
     turned: tuple[Told, ...]
+    beside: tuple[Told, ...] = ()
 
     def of_kind(self, *kinds: str) -> list[Told]:
         """The attestations of these kinds that count, in the order of their places."""
@@ -76,34 +77,44 @@ class Account:
     @property
     def successor(self) -> bytes | None:
         """The account that took this one's place: by a transfer or a closure that names it."""
-        named = [each.body.new_account for each in self.of_kind("closure", "transfer")]
-        return next((account for account in reversed(named) if account is not None), None)
+        return (self.state.links or NO_LINKS).successor or None
 
     @property
     def predecessor(self) -> tuple[str | None, bytes] | None:
         """(lender, account) whose place this one took, by its agreement."""
-        bodies = [each.body for each in self.of_kind("agreement") if each.body.predecessor is not None]
-        return (bodies[-1].predecessor_lender, bodies[-1].predecessor) if bodies else None
+        links = self.state.links or NO_LINKS
+        return (links.predecessor_lender or None, links.predecessor) if links.predecessor else None
 
     @property
     def insolvencies(self) -> list[credit.Insolvency]:
-        """Insolvencies that are not discharged by the day, where the chain was given with them."""
-        bodies = [each.body for each in self.of_kind("insolvency")]
-        return [body for body in bodies if body.discharged is None or body.discharged > self.as_of]
+        """Insolvencies that are not discharged by the day: the newest word on each, those that a correction or deletion
+        of the account names left out. What is one and the same tells the court's reference, else type and filing day."""
+        named = {ref for each in self.of_kind("correction", "deletion") for ref in each.attestation.envelope.refs}
+        bodies = [each.body for each in self.beside if each.kind == "insolvency" and each.id not in named]
+        newest = {body.court_ref or (body.type, body.filed): body for body in bodies}
+        return [body for body in newest.values() if body.discharged is None or body.discharged > self.as_of]
 
 
 def account(
-    told: Sequence[Told], *, as_of: date | None = None, known_at: int | None = None, usual: Rules = OURS
-) -> Account:
+    told: Sequence[Told], *, as_of: date | None = None, known_at: int | None = None, usual: Rules = OURS,
+    beside: Sequence[Told] = (),
+) -> Account:  # fmt: skip
     """The account of a chain. ``as_of`` absent: the newest day that it speaks of; ``usual`` are the rules of servicing
-    where the agreement says nothing. Raises nothing that the ledger accepted: an event that has no place yet on an
-    earlier day waits."""
-    known = [each for each in told if known_at is None or each.entry <= known_at]
-    dated = [each for each in known if as_of is None or each.attestation.envelope.effective_date <= as_of]
-    replay = Replay(dated, usual, strict=False)
+    where the agreement says nothing; ``beside`` is what was told of the borrower and of no account, in log order. Raises
+    nothing that the ledger accepted: an event that has no place yet on an earlier day waits."""
+    replay = Replay(_until(told, as_of, known_at), usual, strict=False)
     state = replay.state()
     day = as_of or (date.fromordinal(state.moved) if state.moved else date.min)
-    return Account(state, day, known_at, arrears(state, day), tuple(replay.counted), replay.money, tuple(replay.turned))
+    return Account(
+        state, day, known_at, arrears(state, day), tuple(replay.counted), replay.money, tuple(replay.turned),
+        tuple(_until(beside, as_of, known_at)),
+    )  # fmt: skip
+
+
+def _until(told: Sequence[Told], as_of: date | None, known_at: int | None) -> list[Told]:
+    """What was known at a log index of the days until ``as_of``."""
+    known = (each for each in told if known_at is None or each.entry <= known_at)
+    return [each for each in known if as_of is None or each.attestation.envelope.effective_date <= as_of]
 
 
 def replayed(told: Sequence[Told], usual: Rules = OURS) -> LoanState:

@@ -7,6 +7,8 @@ Rules
 - A charge-off, its date of first delinquency and a default keep their first date: they are never re-aged (domain rule
   11). A default that is declared again after a probation that ended is a new one.
 - A cure does not end a default by itself: the default ends with the probation that the cure names (domain rule 8).
+- An account names what it continues in its agreement, and what took its place in its transfer or closure. What a later
+  one leaves out stays; a buyer that is another than before takes the account with it, and so does a closure the buyer.
 - The history is one character a month (history.py); a month that is told again reads what was told last.
 """
 
@@ -19,7 +21,7 @@ from ledger.attestation import credit_kinds as credit
 from ledger.attestation import sharing_kinds as sharing
 from ledger.attestation.envelope import Envelope
 from ledger.loan.history import character_of, month_of, with_month
-from ledger.loan.state import LoanState
+from ledger.loan.state import NO_LINKS, Links, LoanState
 
 Changes = dict[str, Any]
 
@@ -45,7 +47,14 @@ def _agreement(before: LoanState, envelope: Envelope, body: credit.Agreement) ->
         "frequency": body.frequency or "",
         "grace_days": body.grace_days,
         "collateral": body.collateral,
-    }
+    } | _continuing(before, body)
+
+
+def _continuing(before: LoanState, body: credit.Agreement) -> Changes:
+    if body.predecessor is None:
+        return {}
+    links, lender = before.links or NO_LINKS, body.predecessor_lender or ""
+    return {"links": Links(body.predecessor, lender, links.successor, links.buyer)}
 
 
 def _charge(before: LoanState, envelope: Envelope, body: credit.Charge) -> Changes:
@@ -95,8 +104,19 @@ def _charge_off(before: LoanState, envelope: Envelope, body: credit.ChargeOff) -
     }
 
 
-def _closed(before: LoanState, envelope: Envelope, body: credit.Closure | credit.Transfer) -> Changes:
-    return {"closed": envelope.effective_date}
+def _closure(before: LoanState, envelope: Envelope, body: credit.Closure) -> Changes:
+    changes: Changes = {"closed": envelope.effective_date}
+    links = before.links or NO_LINKS
+    if body.new_account not in (None, links.successor):  # nobody said who bought that one
+        changes["links"] = Links(links.predecessor, links.predecessor_lender, body.new_account or b"")
+    return changes
+
+
+def _transfer(before: LoanState, envelope: Envelope, body: credit.Transfer) -> Changes:
+    links = before.links or NO_LINKS
+    kept = links.successor if links.buyer in ("", body.buyer) else b""
+    after = Links(links.predecessor, links.predecessor_lender, body.new_account or kept, body.buyer)
+    return {"closed": envelope.effective_date, "links": after}
 
 
 def _dispute(before: LoanState, envelope: Envelope, body: sharing.Dispute) -> Changes:
@@ -109,11 +129,11 @@ def _nothing(before: LoanState, envelope: Envelope, body: Any) -> Changes:
 
 FACTS: Final[dict[str, Callable[[LoanState, Envelope, Any], Changes]]] = {
     "agreement": _agreement, "application": _application, "charge": _charge, "charge_off": _charge_off,
-    "closure": _closed, "collateral": _nothing, "correction": _nothing, "cure": _cure, "decision": _nothing,
+    "closure": _closure, "collateral": _nothing, "correction": _nothing, "cure": _cure, "decision": _nothing,
     "default": _default, "deletion": _nothing, "delinquency": _nothing, "disbursement": _currency,
     "dispute": _dispute, "extension": _nothing, "guarantee": _nothing, "pause": _pause, "recovery": _nothing,
     "repayment": _nothing, "restructure": _restructure, "resume": _resume, "reversal": _nothing,
-    "schedule": _currency, "status_snapshot": _snapshot, "transfer": _closed, "waiver": _waiver,
+    "schedule": _currency, "status_snapshot": _snapshot, "transfer": _transfer, "waiver": _waiver,
 }  # fmt: skip
 FOLDED_KINDS: Final = frozenset(FACTS)
 """Every kind that is about an account: each has a place in the fold (a test compares this with the registry)."""

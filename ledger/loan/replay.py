@@ -80,8 +80,6 @@ class Replay:
 
     def _with_facts(self, state: LoanState, each: Told) -> LoanState:
         envelope, body = each.attestation.envelope, each.body
-        if each.kind not in FACTS:
-            return state  # an insolvency: about the borrower
         try:
             ensure_same_loan(state, envelope, body)
             stage = next_stage(state.stage, event_of(each.kind, body))

@@ -26,6 +26,17 @@ OpenInstalment = tuple[int, int, int, int, int]
 """(due date as a proleptic ordinal, penalty, fee, interest, principal still unmet)."""
 
 
+class Links(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The accounts before and after this one: what its agreement says it continues, at which lender, and what its
+    transfer or closure says took its place, at which buyer. Empty: not said. Each is one side's word; whether both
+    sides say the same is for a reader of both to find (ledger.view.continuity)."""
+
+    predecessor: bytes = b""
+    predecessor_lender: str = ""
+    successor: bytes = b""
+    buyer: str = ""
+
+
 class NeedsReplay(Exception):
     """What an event does cannot be told from the state alone; the account's chain tells it. No fault of anybody's."""
 
@@ -39,7 +50,8 @@ class LoanState(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True
     met ones, the last of them due on ``met_until``; ``planned_until`` is the due date of the plan's last. ``moved`` is
     the newest value date, ``cleared`` the day on which nothing was owed any more, ``as_of`` the newest snapshot's;
     ``restructured_dpd`` are the days past due at the newest restructuring. Days that are integers are ordinals, 0: none.
-    ``terms`` is a text of terms.py, ``terms_vary`` whether the account had others.
+    ``terms`` is a text of terms.py, ``terms_vary`` whether the account had others. ``links`` is None (one byte) for a
+    loan that neither continues another nor was followed by one.
     """
 
     stage: str = Stage.NEW.value
@@ -89,11 +101,13 @@ class LoanState(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True
     terms: str = ""
     terms_vary: bool = False
     events: int = 0
+    links: Links | None = None
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(LoanState)
 NEW_LOAN: Final = LoanState()
+NO_LINKS: Final = Links()
 
 
 def encode_state(state: LoanState) -> bytes:

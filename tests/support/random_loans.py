@@ -85,12 +85,13 @@ def random_body(random: Random, kind: str, on: date, remaining: int | None) -> B
             allocation_order=rarely(tuple(reversed(OUR_ORDER))), excess_rule=rarely("last"),
             frequency=perhaps("weekly"), grace_days=random.choice((0, 5)), instalments=perhaps(4), limit=perhaps(7),
             portfolio_type=rarely("revolving") or "instalment",
+            predecessor=rarely(bytes(32)), predecessor_lender=rarely("b"),
             principal=amount, product=perhaps("term"), rate_ppm=perhaps(9), collateral=random.random() < 0.5),
         "application": lambda: credit.Application(channel="agent", product="asked", **money),
         "charge": lambda: credit.Charge(
             component=random.choice(("fee", "penalty", "interest")), due=random.choice((on, near)), reason="late", **money),
-        "charge_off": lambda: credit.ChargeOff(original_amount=1, **money),
-        "closure": lambda: credit.Closure(cause=random.choice(CAUSES)),
+        "charge_off": lambda: credit.ChargeOff(first_delinquency=perhaps(near), original_amount=1, **money),
+        "closure": lambda: credit.Closure(cause=random.choice(CAUSES), new_account=rarely(bytes(32))),
         "collateral": lambda: credit.Collateral(currency="KES", kind="cow", lien_rank=1, value=1, valued_on=on),
         "correction": lambda: sharing.Correction(
             cause="error", changes=(sharing.ChangedField(name="a", new_hash=bytes(32), old_hash=bytes(32)),)),
@@ -121,7 +122,9 @@ def random_body(random: Random, kind: str, on: date, remaining: int | None) -> B
         "status_snapshot": lambda: credit.StatusSnapshot(
             balance=perhaps(amount), currency=perhaps("KES"), dpd=perhaps(random.randrange(250)),
             history_code=perhaps("Z"), past_due=perhaps(amount), scheduled=perhaps(8), status=random.choice(STATUSES)),
-        "transfer": lambda: credit.Transfer(balance=0, buyer="b", currency="KES", seller="s"),
+        "transfer": lambda: credit.Transfer(
+            balance=0, buyer=random.choice("bc"), currency="KES", new_account=random.choice((None, bytes(32))), seller="s"
+        ),
         "waiver": lambda: credit.Waiver(
             component=random.choice(("fee", "principal")), reason="goodwill", **money),
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from ledger.attestation import credit_kinds as credit
 from ledger.attestation import sharing_kinds as sharing
 from ledger.errors import Refused
 from ledger.loan.account import account
+from ledger.loan.state import Links
 from ledger.loan.supersession import Told, effective
 from tests.ledger.loan.lives import KES, Life, loan
 from tests.verifier.small_ledger import agreement
@@ -187,9 +189,33 @@ def test_a_sold_loan_keeps_its_history_and_both_accounts_name_each_other() -> No
     assert (sold.state.stage, sold.state.grid, sold.successor) == ("sold", "1", b"\x0e" * 32)
     assert (sold.arrears.days, sold.state.closed) == (50, date(2019, 3, 1))
     assert buyer.on("2019-04-01").predecessor == ("acacia", here)
+    assert sold.state.links == Links(successor=b"\x0e" * 32, buyer="baobab")
+    assert buyer.state is not None
+    assert buyer.state.links == Links(predecessor=here, predecessor_lender="acacia")
     assert (buyer.days("2019-04-01")[0], buyer.on("2019-04-01").arrears.since) == (81, date(2019, 1, 10))
     with pytest.raises(Refused):
         seller.pays(1, "2019-03-02")
+
+
+def test_a_transfer_to_another_buyer_and_another_account_leave_no_half_of_a_link() -> None:
+    life = loan()
+    sale = {"balance": 330, "seller": "acacia", **KES}
+    life.say(credit.Transfer(buyer="baobab", new_account=b"\x0e" * 32, **sale), "2019-03-01")
+    life.say(credit.Transfer(buyer="baobab", **sale), "2019-04-01")
+    assert life.on("2019-04-01").state.links == Links(successor=b"\x0e" * 32, buyer="baobab")
+    life.say(credit.Transfer(buyer="cedar", **sale), "2019-05-01")
+    assert life.on("2019-05-01").state.links == Links(buyer="cedar")
+    life.say(credit.Closure(cause="transferred", new_account=b"\x0f" * 32), "2019-06-01")
+    assert life.on("2019-06-01").state.links == Links(successor=b"\x0f" * 32)
+    assert loan().on("2019-04-01").state.links is None
+
+
+def test_a_sale_that_was_deleted_leaves_no_link() -> None:
+    life = loan()
+    sale = credit.Transfer(balance=330, buyer="baobab", new_account=b"\x0e" * 32, seller="acacia", **KES)
+    life.deletes(life.say(sale, "2019-03-01"), "2019-03-02")
+    assert (life.stage("2019-03-03"), life.on("2019-03-03").successor) == ("active", None)
+    assert life.on("2019-03-01").state.links is not None
 
 
 def test_a_refinanced_loan_names_the_one_that_took_its_place() -> None:
@@ -229,10 +255,29 @@ def test_recoveries_add_up_beside_the_money() -> None:
 def test_an_insolvency_stands_beside_the_account_until_it_is_discharged() -> None:
     life = loan()
     body = credit.Insolvency(discharged=date(2020, 1, 1), filed=date(2019, 5, 1), type="bankruptcy")
-    told = [*life.told, Told(9, life.ledger.attest("acacia", body, "2019-05-01"))]
-    assert account(told, as_of=date(2019, 6, 1)).insolvencies == [body]
-    assert account(told, as_of=date(2020, 1, 1)).insolvencies == []
-    assert account(told, as_of=date(2019, 6, 1)).state.stage == "active"
+    beside = [Told(9, life.ledger.attest("acacia", body, "2019-05-01"))]
+    found = account(life.told, as_of=date(2019, 6, 1), beside=beside)
+    assert found.insolvencies == [body]
+    assert found.state == account(life.told, as_of=date(2019, 6, 1)).state
+    assert account(life.told, as_of=date(2020, 1, 1), beside=beside).insolvencies == []
+    assert account(life.told, as_of=date(2019, 4, 30), beside=beside).insolvencies == []
+    assert account(life.told, as_of=date(2019, 6, 1), known_at=8, beside=beside).insolvencies == []
+
+
+def test_the_newest_word_on_an_insolvency_counts_and_one_that_was_deleted_does_not() -> None:
+    life, court = loan(), b"\x07" * 32
+
+    def told(entry: int, on: str, **facts: Any) -> Told:
+        body = credit.Insolvency(filed=date(2019, 5, 1), type="bankruptcy", **facts)
+        return Told(entry, life.ledger.attest("acacia", body, on))
+
+    beside = [told(9, "2019-05-01", court_ref=court), told(10, "2019-05-02")]
+    later = [*beside, told(11, "2019-08-01", court_ref=court, discharged=date(2019, 8, 1))]
+    day = date(2019, 9, 1)
+    assert account(life.told, as_of=day, beside=beside).insolvencies == [beside[0].body, beside[1].body]
+    assert account(life.told, as_of=day, beside=later).insolvencies == [beside[1].body]
+    life.deletes(beside[1].id, "2019-08-15")
+    assert account(life.told, as_of=day, beside=later).insolvencies == []
 
 
 def test_a_day_to_come_is_the_present_plan_with_nothing_more_paid() -> None:

@@ -23,11 +23,12 @@ Step = namedtuple("Step", "name ok detail")  # ok None: it cannot be told
 Report = namedtuple("Report", "code format steps")  # the exit code, the format ("": none of ours), each check in order
 STEPS = ["format", "checkpoint", "batches", "attestations", "nothing left over", "keys", "signatures", "reading"]
 TERMS = ["collateral", "frequency", "instalments", "limit", "portfolioType", "principal", "ratePpm"]
-FIXED = {*TERMS, "account", "asOf", "currency", "lender", "opened", "product"}  # what a hidden event does not move
+FIXED = {*TERMS, "account", "asOf", "continues", "currency", "lender", "opened", "product"}  # no hidden event moves it
 BOOKS, PARTS, NEVER = ["balance", "scheduled", "status"], ["fee", "interest", "principal"], 1 << 63
 PAST = {"charge", "correction", "deletion", "delinquency", "restructure", "reversal", "waiver"}  # what may change the past
 MONEY = {"balance", "closed", "delinquentDays", "dpd", "flags", "lastPaid", "pastDue", "since", "stage"}  # payments move it
-SHOWN = {*FIXED, *BOOKS, *MONEY, "history", "historyFrom"}
+BOUGHT = {"firstDelinquency", "history", "historyFrom"}  # what goes on from the account before, at another lender
+SHOWN = {*FIXED, *BOOKS, *MONEY, *BOUGHT}
 FLAGS = ["charged_off", "closed", "defaulted", "disputed", "forborne", "paused"]
 CODES = {"charged_off": "L", "closed": "E", "collection": "G", "foreclosed": "H", "repossessed": "K", "surrendered": "J"}
 ANEW = ("correction", "restructure")
@@ -36,11 +37,14 @@ STAGES = {after: stage for stage, events in {"sold": "transfer transferred",  # 
     "active": "disbursement approved+status_snapshot paid", "applied": "application", "declined": "declined",
     "approved": "approved new+agreement applied+agreement", "cancelled": "approved+withdrawn",
     "withdrawn": "applied+withdrawn", "recovered": "written_off+recovery"}.items() for after in events.split()}
+LINK: Any = lambda b: {"continues": {"account": b["predecessor"], "lender": b["predecessorLender"]}  # noqa: E731
+    if "predecessorLender" in b else None} if "predecessor" in b else {}
 SAME: Any = lambda *_: {}  # noqa: E731
 PAID = {"balance": 0, "met": 0, "pastDue": 0, "plan": [], "since": None}
 FOLD: dict[str, Any] = {  # kind: (loan, body, day) -> what changes, but for stage, currency and product
-    "agreement": lambda s, b, d: dict.fromkeys(TERMS) | {"collateral": False, "graceDays": 0, "opened": d} | b,
-    "charge_off": lambda s, b, d: {"charged_off": s.charged_off or d}, "transfer": lambda s, b, d: {"closed": d},
+    "agreement": lambda s, b, d: dict.fromkeys(TERMS) | {"collateral": False, "graceDays": 0, "opened": d} | b | LINK(b),
+    "charge_off": lambda s, b, d: {"charged_off": s.charged_off or d,
+        "firstDelinquency": s.firstDelinquency or b.get("firstDelinquency")}, "transfer": lambda s, b, d: {"closed": d},
     "closure": lambda s, b, d: {"closed": d} | (PAID | {"cleared": d} if b["cause"] == "paid" else {}),
     "cure": lambda s, b, d: {"defaulted": s.defaulted and iso(b["probationEnd"])},
     "default": lambda *_: {"defaulted": date.max}, "dispute": lambda s, b, d: {"disputed": b["state"] == "opened"},
@@ -160,6 +164,7 @@ def figures(events: list[Any], as_of: date) -> tuple[dict[str, Any], set[str]]: 
     told, oldest = s.told or as_of, max(min(months, default=0), max(months, default=0) - 83)
     end, s.paused = told.year * 12 + told.month - 1, any(start <= as_of < until for start, until in s.pauses)
     s.defaulted = s.defaulted and as_of < s.defaulted
+    unsure |= BOUGHT if s.continues else set()  # whether the seller says so too is not in these
     grid = ["B" if at < oldest else months.get(at, "D") for at in range(end, end - 24, -1)] if months else []
     found = vars(s) | {"asOf": as_of, "delinquentDays": max(days - s.graceDays - spared, 0), "dpd": days,
         "flags": [word for word in FLAGS if vars(s)[word]], "history": "".join(grid) or None,
@@ -174,6 +179,12 @@ def check_line(line: Any, events: list[Any], subject: str, as_of: str) -> Any:  
     need({*shown} <= SHOWN and shown["asOf"] == as_of and order == sorted({*order}), "another day, figure or order")
     told, unsure = figures(events, iso(as_of))
     found, unsure = told | {"account": account, "lender": lender}, unsure - {"account", "asOf", "lender"}
+    if "continues" in found and complete is True and not unsure >= SHOWN - {"account", "asOf", "lender"}:
+        own = found.get("history", "")
+        months = zip(own, shown.get("history", own), strict=True) if own else ()
+        need(all(mine in (month, "B") for mine, month in months), f"{lender}: its own months are others")
+    if "continues" not in shown:  # one side's word alone shows nothing
+        found.pop("continues", None)
     other = sorted(name for name, value in shown.items() if dump(value) != dump(found.get(name)) or name in unsure)
     wrong = [name for name in other if name not in unsure and (complete is True or (name in FIXED and name in found))]
     need(not wrong and isinstance(complete, bool), f"{lender}: the evidence says otherwise of {', '.join(wrong)}")

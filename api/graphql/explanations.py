@@ -12,11 +12,14 @@ from typing import Annotated
 import strawberry
 
 from api.auth.permissions import Permission
+from api.graphql.continuity import EarlierAccount, earlier_account_of
 from api.graphql.fields import guarded_type
 from api.graphql.scalars import UUID, Base64, Date
+from ledger.attestation.credit_kinds import Insolvency
 from ledger.loan.account import Account
 from ledger.loan.explain import Reason, UnmetInstalment, explain
 from ledger.types import MinorUnits
+from ledger.view.credit_view import Line
 
 KnownAt = Annotated[
     int | None,
@@ -57,6 +60,15 @@ class ReasonOut:
     causes: list[Cause] = strawberry.field(description="The attestations that it rests on, in log order.")
 
 
+@guarded_type(permission=Permission.LOANS_READ, description="An insolvency of the borrower that is not discharged.")
+class OpenInsolvency:
+    """An insolvency of the borrower that is not discharged."""
+
+    type: str = strawberry.field(description="Which kind of proceeding.")
+    filed: Date = strawberry.field(description="When it was filed.")
+    court_reference: Base64 | None = strawberry.field(description="SHA-256 of the court's reference, 32 bytes.")
+
+
 @guarded_type(permission=Permission.LOANS_READ, description="A loan's stage and days past due, with their reasons.")
 class Explanation:
     """A loan's stage and days past due, with their reasons."""
@@ -74,10 +86,22 @@ class Explanation:
     collateral_ranks: list[int] = strawberry.field(description="Lien ranks of what secures it on the day.")
     successor: Base64 | None = strawberry.field(description="The account that took this one's place.")
     predecessor: Base64 | None = strawberry.field(description="The account whose place this one took.")
+    continues: EarlierAccount | None = strawberry.field(
+        description="The same with its lender, once both lenders attest the sale."
+    )
+    first_delinquency: Date | None = strawberry.field(
+        description="The date of first delinquency that a charge-off fixed, here or before a sale."
+    )
+    history: str | None = strawberry.field(
+        description="24 months of payment history, newest first, those before a sale among them."
+    )
+    insolvencies: list[OpenInsolvency] = strawberry.field(
+        description="Insolvencies of the borrower that this lender attested and that are not discharged on the day."
+    )
 
 
-def explanation_of(account: Account) -> Explanation:
-    """The explanation of an account, as its lender sees it."""
+def explanation_of(account: Account, line: Line) -> Explanation:
+    """The explanation of an account, as its lender sees it; ``line`` is the account's by the same knowledge."""
     found, predecessor = explain(account), account.predecessor
     return Explanation(
         as_of=account.as_of,
@@ -91,7 +115,16 @@ def explanation_of(account: Account) -> Explanation:
         collateral_ranks=[body.lien_rank for body in account.collateral],
         successor=None if account.successor is None else Base64(account.successor),
         predecessor=None if predecessor is None else Base64(predecessor[1]),
+        continues=earlier_account_of(line),
+        first_delinquency=None if line.first_delinquency is None else Date(line.first_delinquency),
+        history=line.history,
+        insolvencies=[_insolvency(body) for body in account.insolvencies],
     )
+
+
+def _insolvency(body: Insolvency) -> OpenInsolvency:
+    court = None if body.court_ref is None else Base64(body.court_ref)
+    return OpenInsolvency(type=body.type, filed=Date(body.filed), court_reference=court)
 
 
 def _instalment(found: UnmetInstalment) -> UnmetInstalmentOut:

@@ -3,6 +3,8 @@
 Rules
 - The figures are those of ``ledger.view``: null is unknown, or not covered by the consent, never zero.
 - A lender sees its own tenant's loans and nobody else's; the database enforces it besides.
+- A loan that was bought shows the seller's months, its date of first delinquency and where they come from, once both
+  lenders attest the sale of that account to this one; no other figure of the seller's.
 - Money is in minor units of the line's currency.
 """
 
@@ -17,6 +19,7 @@ from api.auth.permissions import Permission
 from api.graphql.classification import Classified
 from api.graphql.connections import After, Connection, First, Node, page_of
 from api.graphql.context import Context, Info
+from api.graphql.continuity import EarlierAccount, earlier_account_of
 from api.graphql.explanations import Explanation, KnownAt, explanation_of
 from api.graphql.fields import guarded_field, guarded_type, open_type
 from api.graphql.payloads import AccountInput, account_of
@@ -66,6 +69,13 @@ class Figures(Classified):
     history: str | None = strawberry.field(
         description="24 months of payment history, newest first, one character each (Metro 2 field 18)."
     )
+    first_delinquency: Date | None = strawberry.field(
+        description="The date of first delinquency that a charge-off fixed, here or before a sale."
+    )
+    continues: EarlierAccount | None = strawberry.field(
+        description="The account that this loan was before a sale which both lenders attest; its months are in the "
+        "history."
+    )
     history_from: str | None = strawberry.field(description="Month of the first character: YYYY-MM.")
     lender_name: strawberry.Private[str]
 
@@ -87,12 +97,12 @@ class Loan(Figures, Node):
         """Why it stands where it stands."""
         context = info.context
         try:
-            found = await context.node.reader.lender_account(
+            account, line = await context.node.reader.lender_account(
                 context.tenant, AccountRef(self.account), as_of=self.as_of, known_at=known_at
             )
         except NotFound:
             return None
-        return explanation_of(found)
+        return explanation_of(account, line)
 
 
 @open_type(description="One loan in a credit view, or in the borrower's own list.")
@@ -103,6 +113,7 @@ class Tradeline(Figures):
 def figures_of(line: Line) -> dict[str, Any]:
     """The members of ``Figures`` for a line."""
     shown = {name: getattr(line, name) for name in line.__struct_fields__}
+    shown["continues"] = earlier_account_of(line)
     shown["days_past_due"] = shown.pop("dpd")
     shown["lender_name"], shown["line"] = shown.pop("lender"), line
     shown["flags"] = None if line.flags is None else list(line.flags)

@@ -6,12 +6,14 @@
 Rules
 - A chain is walked backwards from an account's last attestation, which its row names.
 - What was erased (a co-borrower's part) is left out: nobody can read it any more.
+- What is about a borrower and no account (an insolvency) has no chain: it is found by the subject, a tenant's own alone.
 - ``indexed`` gives each attestation the log index of its batch; a replay does without, and saves a query.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
 from ledger.attestation.envelope import parse
@@ -19,10 +21,13 @@ from ledger.errors import Refused
 from ledger.limits import ACCOUNT_ATTESTATIONS_MAX
 from ledger.loan.supersession import Told
 from ledger.node.sealer import Sealer
-from ledger.store.attestation_rows import AttestationRow, chains
+from ledger.store.attestation_rows import AttestationRow, about_subject, chains
 from ledger.store.database import Database
 from ledger.store.log_rows import entries_by_batch
 from ledger.types import Subject, TenantId
+
+SUBJECT_TOLD_MAX: Final = 64
+"""Attestations of one kind about one borrower that are read beside an account."""
 
 Start = tuple[TenantId, UUID, int]
 """(tenant, batch, position) of an account's last attestation."""
@@ -51,6 +56,16 @@ class Chains:
             entries = await entries_by_batch(connection, [key[0] for key in keys], [key[1] for key in keys])
         indexes = {key: entry.idx for key, entry in entries.items()}
         return [await self._opened(chain[::-1], indexes) for chain in found]
+
+    async def about(self, subject: Subject, kind: str, *, tenant: TenantId) -> list[Told]:
+        """What a tenant attested of a borrower, of one kind that is about no account: the newest SUBJECT_TOLD_MAX, in
+        log order."""
+        async with self._database.reading(tenants=(tenant,)) as connection:
+            rows = await about_subject(connection, subject, kind, limit=SUBJECT_TOLD_MAX)
+            entries = await entries_by_batch(connection, [tenant] * len(rows), [row.batch_id for row in rows])
+        indexes = {key: entry.idx for key, entry in entries.items()}
+        rows.sort(key=lambda row: (indexes.get((tenant, row.batch_id), 0), row.position))
+        return await self._opened(rows, indexes)
 
     async def _opened(self, rows: list[AttestationRow], indexes: Mapping[tuple[TenantId, UUID], int]) -> list[Told]:
         data = await self._sealer.open(rows)

@@ -11,6 +11,8 @@ Rules
 - Rows are found through the subject (row-level security lets a transaction see one borrower's rows at every lender),
   narrowed to what the consent names. What no view may show (extensions, other borrowers) is never opened.
 - A row answers for the days from its loan's newest event on; for a day before, the account is folded from its chain.
+- A loan that was bought shows the months of the accounts before it (lineage.py), to its lender as to a consented reader.
+- With a lender's own account go the insolvencies of its borrower that this lender attested, nobody else's.
 - A line's figures come from its projection row; the attestations behind it are walked from the same row backwards, so
   that both tell of the same moment.
 """
@@ -31,11 +33,10 @@ from ledger.consent.decision import Use, decide
 from ledger.errors import NotFound, Refused
 from ledger.limits import VIEW_ATTESTATIONS_MAX, VIEW_LINES_MAX
 from ledger.loan.account import Account, account
-from ledger.loan.state import decode_state
-from ledger.loan.supersession import Told
-from ledger.node.chains import Chains, Start
+from ledger.node.chains import Chains
 from ledger.node.clock import Sources
 from ledger.node.drafts import Draft
+from ledger.node.lineage import Lineage, start_of
 from ledger.node.log_reader import LogReader
 from ledger.node.participants import DEPLOYMENT
 from ledger.node.publisher import Publisher, Receipt
@@ -47,6 +48,7 @@ from ledger.store.loan_rows import LoanRow, loans_of_subject, loans_of_tenant, r
 from ledger.store.log_rows import EntryRow, entries_by_batch
 from ledger.types import AccountRef, Subject, TenantId, UnixMillis
 from ledger.view.bundle import ConsentUsed, EvidenceRow, LineEvidence, build_bundle, view_hash
+from ledger.view.continuity import Holding
 from ledger.view.credit_view import Line, apply_consent, chosen, line_of
 
 
@@ -71,6 +73,13 @@ class AccessSeen:
     access: Access
     batch_id: UUID
     index: int
+
+
+class LenderAccount(NamedTuple):
+    """One of a lender's own loans: the whole account, and its line as it could be told by the same knowledge."""
+
+    account: Account
+    line: Line
 
 
 class Opened(NamedTuple):
@@ -101,6 +110,7 @@ class Reader:
         self._log = log
         self._sealer = sealer
         self._chains = Chains(database, sealer)
+        self._lineage = Lineage(database, self._chains)
         self._operator = operator
         self._sources = sources
         self._origin = origin
@@ -173,15 +183,16 @@ class Reader:
 
     async def lender_account(
         self, tenant: TenantId, reference: AccountRef, *, as_of: date | None = None, known_at: int | None = None
-    ) -> Account:
+    ) -> LenderAccount:
         """The whole account of one loan on any day, by all that is known or by what was known when entry ``known_at``
         was the log's newest. Raises NotFound."""
-        row = await self._row(tenant, reference)
-        (told,) = await self._chains.told([_start(row)], tenants=(tenant,), indexed=True)
-        found = account(told, as_of=as_of or self._today(), known_at=known_at)
+        row, day = await self._row(tenant, reference), as_of or self._today()
+        (told,) = await self._chains.told([start_of(row)], tenants=(tenant,), indexed=True)
+        beside = await self._chains.about(Subject(row.subject), "insolvency", tenant=tenant)
+        found = account(told, as_of=day, known_at=known_at, beside=beside)
         if not found.counted:
             raise NotFound("loan_unknown", "the loan did not exist on that day, or was not known")
-        return found
+        return LenderAccount(found, await self._line(Holding(tenant, reference, found.state), day, known_at))
 
     async def _row(self, tenant: TenantId, reference: AccountRef) -> LoanRow:
         async with self._database.reading(tenants=(tenant,)) as connection:
@@ -194,10 +205,15 @@ class Reader:
         self, rows: Sequence[LoanRow], day: date, *, tenants: Sequence[TenantId] = (), subject: Subject | None = None
     ) -> list[Line | None]:
         """The lines of loans on a day; None where a loan did not exist yet."""
-        past = [n for n, row in enumerate(rows) if decode_state(row.state).moved > day.toordinal()]
-        chains = await self._chains.told([_start(rows[n]) for n in past], tenants=tenants, subject=subject)
-        told = dict(zip(past, chains, strict=True))
-        return [_line(row, day, told.get(n)) for n, row in enumerate(rows)]
+        states = await self._lineage.states(rows, day, tenants=tenants, subject=subject)
+        return [
+            None if state is None else await self._line(Holding(row.tenant, row.account, state), day)
+            for row, state in zip(rows, states, strict=True)
+        ]
+
+    async def _line(self, own: Holding, day: date, known_at: int | None = None) -> Line:
+        earlier = await self._lineage.earlier(own, day, known_at=known_at)
+        return line_of(own.state, lender=own.lender, account=own.account, as_of=day, earlier=earlier)
 
     # -- the parts of a credit view ---------------------------------------------------------------------------
 
@@ -231,7 +247,7 @@ class Reader:
         found: list[list[AttestationRow]] = [[] for _ in shown]
         if with_evidence and artefact.detail != "PROFILE" and shown:
             async with self._database.reading(subject=subject) as connection:
-                found = await chains(connection, [_start(row) for row, _ in shown], VIEW_ATTESTATIONS_MAX + 1)
+                found = await chains(connection, [start_of(row) for row, _ in shown], VIEW_ATTESTATIONS_MAX + 1)
         if sum(map(len, found)) > VIEW_ATTESTATIONS_MAX:
             raise Refused("view_too_large", "more attestations than one view holds",
                           advice="ask for SUMMARY, or narrow the consent by date")  # fmt: skip
@@ -315,17 +331,3 @@ def _evidence(rows: Sequence[Opened], entries: dict[tuple[TenantId, UUID], Entry
 async def _entries(connection: object, rows: Sequence[AttestationRow]) -> dict[tuple[TenantId, UUID], EntryRow]:
     keys = sorted({(TenantId(row.tenant), row.batch_id) for row in rows})
     return await entries_by_batch(connection, [key[0] for key in keys], [key[1] for key in keys])
-
-
-def _start(row: LoanRow) -> Start:
-    return TenantId(row.tenant), row.last_batch, row.last_position
-
-
-def _line(row: LoanRow, day: date, told: Sequence[Told] | None) -> Line | None:
-    state = decode_state(row.state)
-    if told is not None:
-        then = account(told, as_of=day)
-        if not then.counted:
-            return None
-        state = then.state
-    return line_of(state, lender=row.tenant, account=row.account, as_of=day)

@@ -7,6 +7,8 @@
 Rules
 - A line is a pure function of the loan's state and a day: the offline verifier computes it again from the attestations.
 - What nobody said is absent, never zero.
+- A loan that was bought shows the months of the accounts before it, where both sides name each other (continuity.py).
+  They are its own now: a consent that reaches the loan reaches them, whichever lenders it names.
 - ``SUMMARY`` shows the attestations that the headline rests on, and of the books only the newest snapshot;
   ``TRANSACTIONS`` shows every kind that may be shown at all; ``PROFILE`` shows none, only who lent what kind of loan.
 - A list of fields narrows the figures. No attestation goes with such a line: one cannot be shown in part.
@@ -31,13 +33,23 @@ from ledger.limits import HISTORY_MONTHS
 from ledger.loan.arrears import arrears
 from ledger.loan.history import month_of, profile
 from ledger.loan.state import LoanState, owed
+from ledger.view.continuity import Holding, first_delinquency_of, grid_of
+
+
+class Continued(msgspec.Struct, frozen=True, kw_only=True):
+    """The account that a loan was before its sale, and whose it was."""
+
+    account: bytes
+    lender: str
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, rename="camel"):
     """The figures of one loan on ``as_of``. Amounts are minor units of ``currency``; None is unknown or not consented.
 
     ``history`` is newest first and begins with the month ``history_from``; ``since`` is the due date of the oldest
-    instalment that is not met; ``flags`` are sorted words: charged_off, closed, defaulted, disputed, forborne, paused.
+    instalment that is not met; ``first_delinquency`` is the date that a charge-off fixed. Of a loan that was bought,
+    ``continues`` names the account before; its months and its date of first delinquency are in this line's. ``flags``
+    are sorted words: charged_off, closed, defaulted, disputed, forborne, paused.
     """
 
     account: bytes
@@ -45,9 +57,11 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     balance: int | None = None
     closed: date | None = None
     collateral: bool | None = None
+    continues: Continued | None = None
     currency: str | None = None
     delinquent_days: int | None = None
     dpd: int | None = None
+    first_delinquency: date | None = None
     flags: tuple[str, ...] | None = None
     frequency: str | None = None
     history: str | None = None
@@ -87,9 +101,11 @@ _CATEGORY_OF_PRODUCT: Final = {"bnpl": "BNPL", "card": "CARD", "mobile_money": "
 _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {"eq": eq, "ge": ge, "gt": gt, "le": le, "lt": lt, "ne": ne}
 
 
-def line_of(state: LoanState, *, lender: str, account: bytes, as_of: date) -> Line:
-    """The line of a loan whose projection is ``state``, on the day ``as_of``. Pure; raises nothing."""
+def line_of(state: LoanState, *, lender: str, account: bytes, as_of: date, earlier: Sequence[Holding] = ()) -> Line:
+    """The line of a loan whose projection is ``state``, on the day ``as_of``; ``earlier`` are the accounts that it
+    continues (continuity.py), nearest first. Pure; raises nothing."""
     late = arrears(state, as_of)
+    newest, grid = grid_of(state, earlier)
     before = month_of(state.as_of or as_of)
     agreed = bool(state.portfolio_type)
     return Line(
@@ -98,13 +114,15 @@ def line_of(state: LoanState, *, lender: str, account: bytes, as_of: date) -> Li
         balance=owed(state),
         closed=state.closed,
         collateral=state.collateral if agreed else None,
+        continues=Continued(account=earlier[0].account, lender=earlier[0].lender) if earlier else None,
         currency=state.currency or None,
         delinquent_days=late.delinquent_days,
         dpd=late.days,
+        first_delinquency=first_delinquency_of(state, earlier),
         flags=flags_of(state, as_of),
         frequency=state.frequency or None,
-        history=profile(state.grid_newest, state.grid, before) if state.grid else None,
-        history_from=_month_text(before - 1) if state.grid else None,
+        history=profile(newest, grid, before) if grid else None,
+        history_from=_month_text(before - 1) if grid else None,
         instalments=state.instalments,
         last_paid=state.last_paid,
         lender=lender,

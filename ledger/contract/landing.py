@@ -1,6 +1,7 @@
-"""What an effect means for the loan: the events that are published beside its record, in the lender's name.
+"""What an effect means for the loan: the events that are published beside its record, in the lender's name; and the alert.
 
-    landed(effect, document, day)      -> (Landing("charge", Charge(...)),)
+    landed(effect, document, day, now)           -> (Landing("charge", Charge(...)),)
+    alert_of(effect, cause, episode=1)           -> Alert(...), or None
 
 | effect                          | event                                                                   |
 | ------------------------------- | ----------------------------------------------------------------------- |
@@ -11,6 +12,7 @@
 | attestation.emit pause          | pause from the day on                                                   |
 | attestation.emit closure        | closure, paid                                                           |
 | attestation.emit notice         | notice, where the code is a kind of notice                              |
+| alert.raise, to the lender      | alert, by the deployment: it stands in the lender's list                |
 | all others, and rule.failed     | the record alone                                                        |
 
 Classifications are derived when they are read (ledger/jurisdiction), so one that a contract states stays a record. A new
@@ -26,6 +28,7 @@ from typing import Final, NamedTuple
 from ledger.attestation.contract_kinds import Effect
 from ledger.attestation.credit_kinds import Charge, Closure, Collateral, Pause, Restructure, Waiver
 from ledger.attestation.fields import Body
+from ledger.attestation.risk_kinds import Alert, AlertCause
 from ledger.attestation.sharing_kinds import Notice
 from ledger.contract.document import Document
 
@@ -33,7 +36,9 @@ NOTICES: Final = frozenset(("pre_negative", "adverse_action", "access", "retenti
 """The kinds of a notice (``Notice.kind``); a test holds the two together."""
 
 
-LANDED_KINDS: Final = frozenset(("charge", "closure", "collateral", "notice", "pause", "restructure", "waiver"))
+LANDED_KINDS: Final = frozenset((
+    "alert", "charge", "closure", "collateral", "notice", "pause", "restructure", "waiver",
+))  # fmt: skip
 """Every kind that an effect can mean. Such an event is published with its effect, names it in ``refs``, and is heard by
 no contract: what it could trigger was executed with the effect, so that every cause ends."""
 
@@ -51,6 +56,21 @@ def landed(effect: Effect, document: Document, day: date, now: int) -> tuple[Lan
     make = _EVENTS.get(effect.effect)
     made = None if make is None else make(effect, document, day, now)
     return () if made is None else (made,)
+
+
+CONTRACT_RULE: Final = "contract"
+"""The rule of alerts that contracts raise; the contract's own code is the reason, its hash stands for the rules."""
+
+
+def alert_of(effect: Effect, cause: AlertCause, *, episode: int) -> Alert | None:
+    """The alert that an effect raises for its lender; ``cause`` is the place of the effect's record."""
+    if effect.effect != "alert.raise" or effect.arguments.get("to", "lender") != "lender":
+        return None
+    return Alert(
+        account=effect.account, audience=effect.lender, baseline=0, causes=(cause,), episode=episode, reading=1,
+        reasons=(_code(effect),), rule=CONTRACT_RULE, rules=effect.contract,
+        severity=int(effect.arguments["severity"]), threshold=1,
+    )  # fmt: skip
 
 
 def _amount(effect: Effect) -> int:

@@ -23,7 +23,7 @@ from ledger.attestation.jws import sign_jws, verify_jws
 from ledger.attestation.keys import ES256, KeyHistory, PrivateKey, admit_public_key
 from ledger.contract.check import examine
 from ledger.contract.document import Document, canonical_bytes, contract_hash, read_document
-from ledger.contract.memory import Memory, decode_memory
+from ledger.contract.memory import Memory, decode_memory, waiting_proposals
 from ledger.contract.program import CompiledContract
 from ledger.contract.steps import CONTRACT_TYPE, step_payload
 from ledger.errors import Conflict, InvalidInput, NotFound, Refused, Untrusted
@@ -37,7 +37,7 @@ from ledger.node.participants import DEPLOYMENT
 from ledger.node.publisher import Publisher
 from ledger.node.sealer import Sealer
 from ledger.store.attestation_rows import AttestationRow, attestations_at
-from ledger.store.contract_rows import ContractRow, EffectRow, contracts_seen, effects_of, read_contract
+from ledger.store.contract_rows import ContractRow, EffectRow, contracts_seen, effects_of, last_tick, read_contract
 from ledger.store.database import Database
 from ledger.store.loan_rows import read_loan
 from ledger.types import AccountRef, Subject, TenantId, UnixMillis
@@ -121,8 +121,8 @@ class Contracts:
             return await self.seen(caller, contract)
         known = await self.seen(caller, contract)
         party = _party_of(caller, known.document)
-        if effect is not None and not any(one.id == effect and party in one.needs for one in known.memory.proposals):
-            raise Refused("proposal_not_open", "no such proposal waits for this party", path="effect")
+        if effect is not None:
+            await self._ensure_waiting(known.memory, effect, party)
         if party == "lender" and step == "signed":
             await self._ensure_executor_key(TenantId(known.document.parties.lender))
         await self._publish(known.document, step, party, request, reason=reason, effect=effect, own=own)
@@ -192,6 +192,14 @@ class Contracts:
         if currency and currency != document.currency:
             raise InvalidInput("contract_mismatch", "the loan is in another currency", path="$.currency",
                                expected=currency, found=document.currency)  # fmt: skip
+
+    async def _ensure_waiting(self, memory: Memory, effect: bytes, party: Party) -> None:
+        """A proposal is answered by whom it waits for, on the days until it lapses."""
+        async with self._database.reading() as connection:
+            last = await last_tick(connection)
+        waiting = waiting_proposals(memory, 0 if last is None else last.toordinal())
+        if not any(one.id == effect and party in one.needs for one in waiting):
+            raise Refused("proposal_not_open", "no such proposal waits for this party", path="effect")
 
     async def _ensure_executor_key(self, lender: TenantId) -> None:
         try:

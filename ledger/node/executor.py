@@ -4,8 +4,9 @@
     more = await executor.follow(session, projection, pending, idx)
     await executor.write(connection, session)                     # memories, effects, ticks
 
-For each batch that concerns contracts two kinds of batches may follow, right behind it in the log:
+For each batch that concerns contracts three kinds of batches may follow, right behind it in the log:
 - one of the deployment's with an ``effect`` attestation for each effect: the record that a replay must give again;
+- with those for a lender's attention one more, with an ``alert`` for each: it stands in the lender's list;
 - one for each lender with what the effects mean for its loans (a charge, a pause, a notice, ...), signed with the key that
   the deployment keeps for it, each referring to its effect. These fold like any other event of the loan.
 
@@ -22,11 +23,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from ledger.attestation.contract_kinds import Effect, Tick
 from ledger.attestation.envelope import Attestation
+from ledger.attestation.risk_kinds import Alert, AlertCause
 from ledger.contract.check import compiled
 from ledger.contract.docket import ContractKey, Docket, Held, LoanRef, Placed
-from ledger.contract.landing import Landing, landed
+from ledger.contract.landing import CONTRACT_RULE, Landing, alert_of, landed
 from ledger.contract.memory import ContractState, decode_memory, encode_memory
 from ledger.contract.routing import hears_ticks
 from ledger.errors import InvariantBroken
@@ -50,6 +54,7 @@ from ledger.store.contract_rows import (
     update_contracts,
 )
 from ledger.store.database import Connection
+from ledger.store.risk_rows import NewAlert, insert_alerts, last_episode
 from ledger.types import TenantId
 
 Prepare = Callable[[TenantId, Sequence[Attestation]], Awaitable[Pending]]
@@ -60,10 +65,20 @@ Prepare = Callable[[TenantId, Sequence[Attestation]], Awaitable[Pending]]
 class Session:
     """The contracts of one group, and what they did so far."""
 
+    connection: Connection
     docket: Docket
     stored: set[ContractKey]
     effects: list[EffectRow] = field(default_factory=list)
     ticks: list[tuple[Tick, int]] = field(default_factory=list)
+    episodes: dict[tuple[str, bytes, bytes], int] = field(default_factory=dict)
+
+    async def next_episode(self, lender: str, subject: bytes, account: bytes) -> int:
+        """The number of the next alert of a contract about this account."""
+        key = lender, subject, account
+        if key not in self.episodes:
+            self.episodes[key] = await last_episode(self.connection, lender, CONTRACT_RULE, subject, account)
+        self.episodes[key] += 1
+        return self.episodes[key]
 
 
 class Executor:
@@ -78,7 +93,7 @@ class Executor:
         """Lock the contracts that a group may move and take them in hand."""
         keys = sorted({key for pending in group if pending.concern for key in pending.concern.contracts})
         last = await last_tick(connection)
-        session = Session(Docket(DEPLOYMENT, 0 if last is None else last.toordinal()), set())
+        session = Session(connection, Docket(DEPLOYMENT, 0 if last is None else last.toordinal()), set())
         for row in await lock_contracts(connection, keys):
             key = ContractKey(row.tenant, row.contract)
             session.stored.add(key)
@@ -129,8 +144,26 @@ class Executor:
         batches = [await self._prepare(DEPLOYMENT, part) for part in _parts(records)]
         for number, pending in enumerate(batches):
             _place(session, pending, idx + number)
+        batches += await self._alerts(session, batches, idx)
         for lender, those in sorted(events.items()):
             batches += [await self._prepare(lender, part) for part in _parts(those)]
+        return batches
+
+    async def _alerts(self, session: Session, records: Sequence[Pending], idx: int) -> list[Pending]:
+        """The alerts that the effects in ``records`` raise, as batches with their rows."""
+        drafts: list[Draft] = []
+        for number, pending in enumerate(records):
+            for position, record in enumerate(pending.batch.attestations):
+                if isinstance(record.body, Effect) and record.body.effect == "alert.raise":
+                    place = AlertCause(
+                        batch=pending.batch.statement.batch, commitment=record.commitment, index=idx + number,
+                        position=position,
+                    )  # fmt: skip
+                    drafts += await _alert(session, record, record.body, place)
+        alerts = [finish(DEPLOYMENT, draft, self._sources) for draft in drafts]
+        batches = [await self._prepare(DEPLOYMENT, part) for part in _parts(alerts)]
+        for pending in batches:
+            pending.effect = _rows_of_alerts(pending)
         return batches
 
     async def write(self, connection: Connection, session: Session) -> None:
@@ -176,6 +209,32 @@ def _record(effect: Effect, cause: Attestation, subject: bytes) -> Draft:
         kind="effect", body=effect, effective_date=envelope.effective_date, jurisdiction=envelope.jurisdiction,
         subject=subject, role="borrower",
     )  # fmt: skip
+
+
+async def _alert(session: Session, record: Attestation, effect: Effect, place: AlertCause) -> list[Draft]:
+    envelope, subject = record.envelope, record.envelope.subject or b""
+    body = alert_of(effect, place, episode=1)
+    if body is None:
+        return []
+    episode = await session.next_episode(effect.lender, subject, effect.account)
+    return [Draft(
+        kind="alert", body=msgspec.structs.replace(body, episode=episode), effective_date=envelope.effective_date,
+        jurisdiction=envelope.jurisdiction, subject=subject, role="borrower", refs=(envelope.id,),
+    )]  # fmt: skip
+
+
+def _rows_of_alerts(pending: Pending) -> Callable[[Connection], Awaitable[None]]:
+    """Writes the rows of a batch of alerts, once its attestations are there."""
+    rows = [
+        NewAlert(body.audience, envelope.subject or b"", body.account, body.rule, body.episode, body.severity)
+        for envelope, body in ((one.envelope, one.body) for one in pending.batch.attestations)
+        if isinstance(body, Alert)
+    ]
+
+    async def write(connection: Connection) -> None:
+        await insert_alerts(connection, DEPLOYMENT, pending.batch.statement.batch, rows)
+
+    return write
 
 
 def _event(landing: Landing, record: Attestation, held: Held) -> Draft:

@@ -274,6 +274,19 @@ async def insert_alerts(connection: Connection, author: TenantId, batch: UUID, a
     return int(status.rpartition(" ")[2])
 
 
+_LAST_EPISODE = """
+SELECT coalesce(max(episode), 0) FROM risk_alert
+ WHERE log_id = $1 AND tenant = $2 AND rule = $3 AND subject = $4 AND coalesce(account, '') = $5
+"""
+
+
+async def last_episode(connection: Connection, tenant: str, rule: str, subject: bytes, account: bytes) -> int:
+    """How often a rule was raised for a lender about a borrower and an account."""
+    return await connection.fetchval(  # type: ignore[no-any-return]
+        _LAST_EPISODE, LOG_ID, tenant, rule, subject, account
+    )
+
+
 _OF_TENANT = f"""
 SELECT {ALERT_COLUMNS} FROM risk_alert
  WHERE log_id = $1 AND tenant = $2 AND id < $3 AND severity >= $4

@@ -2,6 +2,7 @@
 
 - Every acknowledged batch is in the log, at its index, with its leaf, once; every acknowledged step and day is there once.
 - Besides, lenders' batches hold nothing but what effects mean, each naming its effect, no effect named twice.
+- Each warning for a lender stands in its list, once.
 - A replay from the stored attestations alone finds every effect byte for byte; a second one, by command, has the same root.
 - fsck is clean, and one history was told.
 """
@@ -54,6 +55,7 @@ class Seen:
     landed_in: set[str] = field(default_factory=set)
     days: Counter[date] = field(default_factory=Counter)
     steps: int = 0
+    warnings: int = 0
 
     def see(self, placed: LogAttestation) -> None:
         """One attestation that the replay was shown."""
@@ -62,6 +64,7 @@ class Seen:
             self.effects[body.id] += 1
             self.bodies.append(body)
             self.kinds[body.effect] += 1
+            self.warnings += body.effect == "alert.raise" and body.arguments.get("to", "lender") == "lender"
             self.records.add(envelope.id)
         elif isinstance(body, Tick):
             self.days[body.day] += 1
@@ -69,7 +72,8 @@ class Seen:
             self.steps += 1
         elif envelope.kind in LANDED_KINDS and self.records.intersection(envelope.refs):
             self.landed.update(self.records.intersection(envelope.refs))
-            self.landed_in.add(str(placed.batch))
+            if envelope.tenant != DEPLOYMENT:
+                self.landed_in.add(str(placed.batch))
 
 
 async def replayed(storm: Storm, seen: Seen) -> Replayed:
@@ -135,6 +139,7 @@ async def judge(storm: Storm, client: httpx.AsyncClient, load: Any, first: int) 
     assert set(seen.days.values()) == {1} and len(seen.days) == load.days
     assert seen.steps == load.steps
     assert await storm._value("SELECT count(*) FROM contract_effect") == found.effects
+    assert await storm._value("SELECT count(*) FROM risk_alert") == seen.warnings
     assert sum(row["count"] for row in rows) == await storm._value("SELECT count(*) FROM attestation")
     consistent = await storm._one_history(client, [row["leaf_hash"] for row in rows])
     code, again, seconds, megabytes = await by_command(storm, "replay")

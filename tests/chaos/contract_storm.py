@@ -228,7 +228,7 @@ class Load:
 
     async def _answer_some(self) -> None:
         """A few proposals are accepted or declined by those whose answer they wait for."""
-        query = "query ($hash: Base64!) { contract(hash: $hash) { proposals { id needs accepted } } }"
+        query = "query ($hash: Base64!) { contract(hash: $hash) { proposals { id needs accepted until } } }"
         for loan in self.dice.sample([loan for part in self.loans for loan in part], 3):
             for key in loan.contracts:
                 lender = (str(loan.lender.name), "lender")
@@ -236,7 +236,7 @@ class Load:
                 who = {"lender": lender, "borrower": _borrower(loan.subject)}
                 for proposal in found["proposals"]:
                     waiting = [party for party in proposal["needs"] if party not in proposal["accepted"]]
-                    if waiting and self.dice.random() < 0.7:
+                    if waiting and proposal["until"] >= self.day.isoformat() and self.dice.random() < 0.7:
                         asked = {"contract": encode_standard(key), "proposal": proposal["id"]}
                         accepts = self.dice.random() < 0.8
                         await self._step("Answer", who[waiting[0]], key, **asked, accepts=accepts)

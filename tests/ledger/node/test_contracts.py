@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from ledger.contract import library
 from ledger.contract.document import Document, Parties
 from ledger.contract.replay import Replayed
 from ledger.errors import Conflict, InvalidInput, NotFound, Refused, TallystickError
+from ledger.node.alert_desk import AlertDesk
 from ledger.node.clock import Sources
 from ledger.node.contracts import Caller
 from ledger.node.drafts import Draft
@@ -29,6 +31,7 @@ from tests.support.ledgers import KEYRING, ORIGIN, SOURCES, Lender, TestDatabase
 
 TODAY = date.fromtimestamp(SOURCES.now() / 1000)  # noqa: DTZ012
 DAY = timedelta(days=1)
+LAST = UUID(int=2**128 - 1)
 EFFECTS = "SELECT count(*) FROM contract_effect"
 
 
@@ -191,6 +194,43 @@ async def test_a_proposal_lands_when_it_is_accepted(world: World, database: Test
     assert (await replayed(database)).faults == ()
 
 
+async def test_a_proposal_that_lapsed_is_not_answered(world: World) -> None:
+    contract = await world.agree("payment-closure", discount=2_000)
+    await world.days(2)
+    await world.repay(75_000)
+    known = await world.node.contracts.seen(world.by_lender, contract)
+    await world.days(31)
+    with pytest.raises(Refused) as late:
+        await world.node.contracts.step(
+            world.by_lender, contract, "accepted", asking(world.lender.name), effect=known.memory.proposals[0].id
+        )  # fmt: skip
+    assert late.value.code == "proposal_not_open"
+    assert await world.did(contract) == ["proposal.open"]
+
+
+async def test_a_contracts_alert_stands_in_its_lenders_list_with_the_effect_as_its_cause(
+    world: World, database: TestDatabase
+) -> None:
+    contract = await world.agree("restructuring-offer")
+    await world.days(37)
+    desk = AlertDesk(world.node)
+    (seen,) = await desk.of_lender(world.lender.name, before=LAST, limit=10)
+    alert = seen.alert
+    assert (alert.rule, alert.reasons, alert.severity, alert.rules) == ("contract", ("STRESS",), 3, contract)
+    assert (alert.account, alert.episode, seen.state) == (world.account, 1, "open")
+    past = await world.node.contracts.history(world.by_lender, contract, (-1, -1), 10)
+    assert [each.body.effect for each in past if each.body is not None] == ["alert.raise", "proposal.open"]
+    (cause,) = await desk.causes(world.lender.name, seen)
+    assert cause.cause.commitment == past[0].attestation.commitment
+    assert (cause.cause.index, cause.cause.position) == (past[0].row.idx, past[0].row.position)
+    await world.repay(25_000)
+    await world.days(30)
+    assert [one.alert.episode for one in await desk.of_lender(world.lender.name, before=LAST, limit=10)] == [2, 1]
+    found = await replayed(database)
+    assert (found.effects, found.faults) == (3, ())
+    await ensure_sound(database)
+
+
 async def test_a_declared_disaster_pauses_the_loan(world: World) -> None:
     contract = await world.agree("disaster-grace")
     rule = world.document("disaster-grace")
@@ -224,7 +264,11 @@ async def test_what_does_not_fit_is_refused_by_code(world: World) -> None:
     dollars = msgspec.structs.replace(world.document("late-fee"), currency="USD")
     with pytest.raises(InvalidInput) as foreign:
         await world.node.contracts.propose(world.lender.name, dollars, asking(world.lender.name))
-    assert (foreign.value.code, foreign.value.path, foreign.value.expected) == ("contract_mismatch", "$.currency", "KES")
+    assert (foreign.value.code, foreign.value.path, foreign.value.expected) == (
+        "contract_mismatch",
+        "$.currency",
+        "KES",
+    )
     contract = await world.agree("late-fee")
     with pytest.raises(Refused) as again:
         await world.node.contracts.step(world.by_lender, contract, "signed", asking(world.lender.name))

@@ -1,0 +1,95 @@
+"""The contracts in hand: at the commit they do what a replay finds due, and they are asked only what concerns them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ledger.attestation import contract_kinds as contracting
+from ledger.attestation.envelope import encode_body
+from ledger.contract import docket as room
+from ledger.contract.docket import ContractKey, Docket, Held, LoanRef, Placed
+from ledger.contract.document import Document, canonical_bytes, contract_hash
+from ledger.contract.engine import BLIND, execute
+from ledger.contract.folded_loans import FoldedLoans
+from ledger.contract.replay import LogAttestation
+from ledger.errors import InvalidInput, Refused
+from tests.support.contract_logs import DEPLOYMENT, FIRST_DAY, LogBuilder, about, account_of, busy_log, steps_of
+from tests.support.contracts import IN_FORCE, document, rule
+
+
+class Committing:
+    """Takes a log in as a committer does: loans folded, then the docket."""
+
+    def __init__(self) -> None:
+        self.docket, self.loans = Docket(DEPLOYMENT, 0), FoldedLoans()
+
+    def take(self, entry: LogAttestation) -> tuple[contracting.Effect, ...]:
+        """What an attestation of the log makes the contracts do."""
+        attestation, envelope = entry.attestation, entry.attestation.envelope
+        before = self.loans.of(envelope.tenant, envelope.account) if envelope.account else None
+        self.loans.see(entry.index, attestation)
+        placed = Placed(entry.index, entry.batch, entry.position, attestation, before)
+        return self.docket.take(placed, lambda ref: self.loans.of(*ref))
+
+
+def test_a_docket_does_what_a_replay_finds_due_and_remembers_the_same() -> None:
+    log, committing = busy_log(4_000, 7), Committing()
+    done: list[contracting.Effect] = []
+    for entry in log.entries:
+        if not isinstance(entry.attestation.body, contracting.Effect):
+            done += committing.take(entry)
+    due = log.along.due()
+    assert len(due) > 100
+    assert [encode_body(one) for one in done] == [encode_body(one) for one in due]
+    remembered = {key.hash: held.memory for key, held in committing.docket.changed()}
+    assert remembered == {key: memory for key, (_, memory) in log.along.memories().items()}
+
+
+def in_hand(whole: Document) -> tuple[Docket, ContractKey]:
+    """A docket with one contract in force."""
+    docket, key = Docket(DEPLOYMENT, 0), ContractKey("acacia", contract_hash(whole))
+    docket.put(key, Held(canonical_bytes(whole), whole.parties.borrower, IN_FORCE))
+    return docket, key
+
+
+def test_loans_are_looked_at_only_where_a_rule_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def watching(contract: Any, memory: Any, event: Any, inputs: Any) -> Any:
+        seen.append(inputs)
+        return execute(contract, memory, event, inputs)
+
+    monkeypatch.setattr(room, "execute", watching)
+    log = busy_log(400, 7)
+    of_payments = document(rule(on=["repayment.received"]), account="QUFB" * 10 + "QUE=")
+    docket, key = in_hand(of_payments)
+    ticks = [entry for entry in log.entries if entry.attestation.envelope.kind == "tick"]
+    asked: list[LoanRef] = []
+    for entry in ticks:
+        placed = Placed(entry.index, entry.batch, entry.position, entry.attestation)
+        assert docket.take(placed, asked.append) == ()  # type: ignore[arg-type, func-returns-value]
+    assert (len(ticks) > 0, asked, seen) == (True, [], [])  # a contract of payments is not asked about days
+    of_days, _ = in_hand(document(rule(on=["repayment.missed"], **{"if": "loan.dpd > 0"})))
+    entry = ticks[0]
+    of_days.take(Placed(entry.index, entry.batch, entry.position, entry.attestation), lambda ref: None)
+    assert seen == [BLIND]
+    assert docket.held(key) is not None
+
+
+def test_a_contract_that_is_not_there_takes_no_step_and_a_strangers_is_refused() -> None:
+    agreed, builder, committing = document(), LogBuilder(), Committing()
+    for step in list(steps_of(agreed))[1:]:
+        builder.say("contract", step, FIRST_DAY, DEPLOYMENT, subject=agreed.parties.borrower, role="borrower")
+    with pytest.raises(Refused) as unknown:
+        committing.take(builder.entries[0])
+    assert unknown.value.code == "contract_unknown"
+    stranger = LogBuilder()
+    where = about(1) | {"account": None}
+    stranger.say("contract", next(iter(steps_of(agreed))), FIRST_DAY + timedelta(1), DEPLOYMENT, **where)
+    with pytest.raises(InvalidInput) as differs:
+        committing.take(stranger.entries[0])
+    assert differs.value.code == "contract_mismatch"
+    assert account_of(1) != agreed.account

@@ -87,8 +87,44 @@ def print_table(telling: Telling, facts: dict[str, Any]) -> None:
         table.add_row(row.step, row.told, row.figures, f"{row.seconds:.2f}")
     console = Console(highlight=False, emoji=False, markup=False)
     console.print(table)
+    console.print(_life_of_a_loan(facts["after_loan"]))
+    for line in _explained(facts["after_loan"]):
+        console.print(line)
+    console.print()
     for line in _footnotes(facts):
         console.print(line)
+
+
+def _life_of_a_loan(told: dict[str, Any]) -> Any:
+    """Each step of the after-loan story, with what its countries call the loan on that day."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    title = "After the loan: one invented borrower's loans, day by day"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Day", no_wrap=True)
+    table.add_column("Lender", no_wrap=True)
+    table.add_column("What happened", ratio=1)
+    table.add_column("Late", justify="right")
+    for name in ("US", "India", "Proof"):
+        table.add_column(name, no_wrap=True)
+    for step in told["steps"]:
+        proof = f"{step['index']} ✓" if step["proof"] else "-"
+        classes = (step["class"] or "-", step["class_elsewhere"]["IN"] or "-")
+        table.add_row(step["day"], step["lender"].split()[0], step["event"], str(step["dpd"]), *classes, proof)
+    return table
+
+
+def _explained(told: dict[str, Any]) -> list[str]:
+    found = told["explained"]
+    return [
+        f"Why {found['days_past_due']} days late on {found['day']}, asked at the end: "
+        + " ".join(f"[rule {one['rule']}] {one['sentence']}" for one in found["reasons"]),
+        "Late: days past due. Proof: the log entry that was checked. US: the Metro 2 status (11 current, 13 paid);"
+        " India: the SMA list (SMA-0: 1 to 30 days). The days are the same, what they are called is each country's.",
+        f"{told['proofs']} proofs were checked by this command, each up to a checkpoint that the log signed; the fee's"
+        f" record with one digit changed was {told['tampered_effect']['outcome']}.",
+    ]
 
 
 def _title(facts: dict[str, Any]) -> str:
@@ -111,6 +147,9 @@ def _footnotes(facts: dict[str, Any]) -> list[str]:
         shown = ", ".join(f"{one['field']} {one['declared']} (counted {one['found']})" for one in mismatches[:3])
         more = f" and {len(mismatches) - 3} more" if len(mismatches) > 3 else ""
         lines.append(f"The file's trailer does not match its records: {shown}{more}.")
+    lines.append(
+        "The borrower of the second table is invented, whatever the file; its past days were begun one by one today."
+    )
     lines.append("The lenders, the bureau, the app and the borrower's clicks were simulated by this command;")
     lines.append("the server, the database, the signatures, the proofs and the verifier were real.")
     lines.append(f"{facts['seconds']:.1f} seconds in all.")

@@ -61,7 +61,36 @@ def test_the_synthetic_demo_keeps_every_promise_and_leaves_nothing(folder: Path)
     assert facts["view_lenders"] == 3
     assert facts["attestations"] > 20 * 300
     assert facts["repayment_seen_after_s"] < 1
+    ensure_lived(facts["after_loan"])
     assert left(folder) == []
+
+
+def ensure_lived(told: dict[str, Any]) -> None:
+    """The second borrower's loans: every step with its proof, and every figure that the story promises."""
+    assert [(step["dpd"], step["stage"], step["class"], step["class_elsewhere"]["IN"]) for step in told["steps"]] == [
+        *[(0, "active", "11", "standard")] * 6,  # two payouts, a plan, two payments on time, a due date
+        *[(1, "active", "11", "SMA-0")], *[(4, "active", "11", "SMA-0")] * 2,  # missed, the fee, the warning
+        *[(0, "active", "11", "standard")] * 2,  # the other lender: warned, and paid on time
+        (20, "active", "11", "SMA-0"),  # the notice
+        *[(0, "active", "11", "standard")] * 2, (0, "paid", "13", ""),  # cured, on time, closed
+    ]  # fmt: skip
+    proven = [*told["steps"], *told["alerts"], *told["effects"]]
+    assert all(one["proof"] is True for one in proven)
+    assert [step["day"] for step in told["steps"]] == sorted(step["day"] for step in told["steps"])
+    assert [(one["lender"], one["rule"], len(one["causes"])) for one in told["alerts"]] == [
+        ("baobab", "first_miss", 1), ("acacia", "miss_elsewhere", 1),
+    ]  # fmt: skip
+    assert told["alerts"][1]["causes"][0]["kind"] is None  # another lender's: its place and proof, not its content
+    assert [(one["contract"], one["effect"], one["by"]) for one in told["effects"]] == [
+        ("late-fee", "penalty.apply", "tallystick"), ("pre-negative-notice", "attestation.emit", "tallystick"),
+        ("payment-closure", "attestation.emit", "tallystick"),
+    ]  # fmt: skip
+    assert told["effects"][0]["arguments"] == {"amount": "1000", "code": "late"}
+    assert (told["explained"]["days_past_due"], told["explained"]["instalment"]["n"]) == (20, 1)
+    assert told["explained"]["attestations_proven"] == 2
+    assert told["tampered_effect"] == {"outcome": "refused", "code": "demo_proof_differs"}
+    assert (told["replay"]["exit_code"], told["replay"]["effects"]) == (0, 3)
+    assert told["proofs"] == 42
 
 
 def test_the_regulators_file_comes_out_as_the_issue_says(folder: Path, shared: Path) -> None:
@@ -74,6 +103,7 @@ def test_the_regulators_file_comes_out_as_the_issue_says(folder: Path, shared: P
     assert facts["trailer_mismatches"][0] == {"field": "total_base_records", "declared": 564618, "found": 1997}
     assert facts["view_lines_verified"] == facts["view_lines"] > 0
     assert (facts["after_revoke"], facts["tampered"], facts["subject_rule"]) == ("refused", "refused", "assigned")
+    ensure_lived(facts["after_loan"])
     assert left(folder) == []
 
 

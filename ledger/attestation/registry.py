@@ -36,6 +36,15 @@ Kind = Literal[
 """The name of a kind, as it stands in an envelope."""
 
 
+def _agreement(body: credit.Agreement, refs: int) -> None:
+    named = len(set(body.allocation_order or ()))
+    if body.allocation_order is not None and named < len(body.allocation_order):
+        raise InvalidInput(
+            "allocation_order_wrong", "an allocation order names each of the twelve slots once",
+            path="$.body.allocationOrder", expected=len(body.allocation_order), found=named,
+        )  # fmt: skip
+
+
 def _repayment(body: credit.Repayment, refs: int) -> None:
     if body.allocated is not None and body.allocated.total() != body.amount:
         raise InvalidInput(
@@ -137,7 +146,7 @@ class Spec:
 
 SPECS: Final[dict[str, Spec]] = {
     "access": Spec(sharing.Access, "subject", "deployment", disclosed=False),
-    "agreement": Spec(credit.Agreement),
+    "agreement": Spec(credit.Agreement, rule=_agreement),
     "alert": Spec(risk.Alert, "subject", "deployment", _alert, disclosed=False),
     "alert_step": Spec(risk.AlertStep, "subject", "deployment", _alert_step, disclosed=False),
     "alt_data": Spec(sharing.AltData, "subject", rule=_alt_data),

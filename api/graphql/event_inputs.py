@@ -10,6 +10,7 @@ from enum import Enum
 
 import strawberry
 
+from api.graphql.agreement_terms import AllocationSlot, BusinessDayConvention, ExcessRule
 from api.graphql.payloads import IDEMPOTENCY, AccountInput, BorrowerInput
 from api.graphql.scalars import UUID, Base64, Date
 from ledger.attestation import credit_kinds as credit
@@ -133,18 +134,43 @@ class AgreementRecordInput(LoanEventInput):
     limit: MinorUnits | None = strawberry.field(description="Credit limit.", default=None)
     grace_days: int = strawberry.field(description="Days after the due date that do not count as late.", default=0)
     collateral: bool = strawberry.field(description="Whether something secures it.", default=False)
+    allocation_order: list[AllocationSlot] | None = strawberry.field(
+        description="The order in which payments meet what is owed, each of the twelve slots once; absent: past due, due, "
+        "in advance, each penalty, fee, interest, principal.",
+        default=None,
+    )
+    excess_rule: ExcessRule | None = strawberry.field(
+        description="Where money in advance goes; absent: to the next instalment.", default=None
+    )
+    business_day_convention: BusinessDayConvention | None = strawberry.field(
+        description="Where a due date on a holiday goes; absent: it stays.", default=None
+    )
+    calendar: str | None = strawberry.field(
+        description="Whose holidays count, such as KE; absent: weekends alone.", default=None
+    )
+    predecessor: Base64 | None = strawberry.field(
+        description="The seller's keyed reference of the account that this one continues, 32 bytes.", default=None
+    )
+    predecessor_lender: str | None = strawberry.field(description="Short name of that seller.", default=None)
 
     def body(self) -> Body:
         """The attestation's body."""
+        order, convention, excess = self.allocation_order, self.business_day_convention, self.excess_rule
         return credit.Agreement(
+            allocation_order=None if order is None else tuple(slot.value for slot in order),
+            business_day_convention=None if convention is None else convention.value,
+            calendar=self.calendar,
             collateral=self.collateral,
             currency=self.currency,
+            excess_rule=None if excess is None else excess.value,
             first_due=self.first_due,
             frequency=None if self.frequency is None else self.frequency.value,
             grace_days=self.grace_days,
             instalments=self.instalments,
             limit=self.limit,
             portfolio_type=self.portfolio_type.value,
+            predecessor=self.predecessor,
+            predecessor_lender=self.predecessor_lender,
             principal=self.principal,
             product=self.product,
             rate_ppm=self.rate_ppm,

@@ -12,6 +12,7 @@ import pytest
 from api.auth.permissions import Role
 from api.cli.verify import load_verifier
 from ledger.log.merkle import leaf_hash
+from ledger.types import TenantId
 from tests.support import documents as docs
 from tests.support.served import Application, enrol_signer
 
@@ -196,3 +197,90 @@ async def test_a_reference_and_the_number_behind_it_are_the_same_account(applica
     assert found["loan"]["product"] == "boda"
     none = await application.data(document, application.lender(), ref=b64encode(os.urandom(32)).decode())
     assert none["loan"] is None
+
+
+SLOTS = [
+    f"{age}_{component}"
+    for age in ("PAST_DUE", "DUE", "ADVANCE")
+    for component in ("PRINCIPAL", "INTEREST", "FEE", "PENALTY")
+]
+"""Principal first: what came in late lessens the principal, and the interest stays unmet."""
+
+
+async def test_an_agreements_own_terms_are_recorded_and_counted_by(application: Application) -> None:
+    terms = {
+        "allocationOrder": SLOTS, "excessRule": "RE_AMORTISE", "businessDayConvention": "MODIFIED_FOLLOWING",
+        "calendar": "KE", "graceDays": 5, "predecessor": b64encode(b"\x0a" * 32).decode(),
+        "predecessorLender": "baobab",
+    }  # fmt: skip
+    await new_loan(application, **terms)
+    where = application.node.pseudonyms.account("acacia", "A-1")
+    account = (await application.node.reader.lender_account(TenantId("acacia"), where)).account
+    (agreed,) = account.of_kind("agreement")
+    assert agreed.body.allocation_order == tuple(slot.lower() for slot in SLOTS)
+    assert (agreed.body.excess_rule, agreed.body.business_day_convention, agreed.body.calendar) == (
+        "re_amortise", "MF", "KE",
+    )  # fmt: skip
+    assert (agreed.body.grace_days, account.predecessor) == (5, ("baobab", b"\x0a" * 32))
+    money = docs.event("A-1", amount="100000", currency="KES")
+    await record(application, "disbursementRecord", "DisbursementRecordInput", money)
+    rows = [
+        {"due": "2026-02-07", "principal": "50000", "interest": "1000"},
+        {"due": "2026-03-07", "principal": "50000"},
+    ]
+    plan = docs.event("A-1", currency="KES", cause="INITIAL", version=1, rows=rows)
+    await record(application, "scheduleRecord", "ScheduleRecordInput", plan)
+    late = docs.event("A-1", effectiveDate="2026-02-20", amount="50000", currency="KES", channel="cash")
+    await record(application, "repaymentRecord", "RepaymentRecordInput", late)
+    found = await application.data(WHY, application.lender(), number="A-1", asOf="2026-02-21")
+    why = found["loan"]["explanation"]
+    # 7 February 2026 is a Saturday: due on Monday the 9th
+    assert (why["daysPastDue"], why["delinquentDays"], why["predecessor"]) == (12, 7, terms["predecessor"])
+    assert why["instalment"] == {"due": "2026-02-09", "interest": "1000", "principal": "0"}
+    assert {3, 5} <= {reason["rule"] for reason in why["reasons"]}
+
+
+WHY = """
+query ($number: String!, $asOf: Date) {
+  loan(account: {number: $number}, asOf: $asOf) {
+    explanation {
+      daysPastDue delinquentDays predecessor instalment { due interest principal } reasons { rule }
+    }
+  }
+}"""
+
+
+@pytest.mark.parametrize(("convention", "excess", "recorded"), [
+    ("FOLLOWING", "NEXT", ("F", "next")), ("MODIFIED_FOLLOWING", "LAST", ("MF", "last")),
+    ("PRECEDING", "RE_AMORTISE", ("P", "re_amortise")), ("MODIFIED_PRECEDING", None, ("MP", None)),
+])  # fmt: skip
+async def test_each_convention_and_rule_is_recorded_as_the_attestations_word(
+    application: Application, convention: str, excess: str | None, recorded: tuple[str, str | None]
+) -> None:
+    await new_loan(application, businessDayConvention=convention, excessRule=excess)
+    where = application.node.pseudonyms.account("acacia", "A-1")
+    (agreed,) = (await application.node.reader.lender_account(TenantId("acacia"), where)).account.of_kind("agreement")
+    assert (agreed.body.business_day_convention, agreed.body.excess_rule) == recorded
+
+
+@pytest.mark.parametrize(("terms", "reason", "path"), [
+    ({"allocationOrder": SLOTS[:11]}, "length_wrong", None),
+    ({"allocationOrder": [*SLOTS[:11], SLOTS[0]]}, "allocation_order_wrong", ["body", "allocationOrder"]),
+    ({"predecessor": "AAAA", "predecessorLender": "baobab"}, "length_wrong", None),
+])  # fmt: skip
+async def test_terms_that_cannot_be_counted_by_are_refused(
+    application: Application, terms: dict[str, Any], reason: str, path: list[str] | None
+) -> None:
+    size = await application.size()
+    asked = docs.agreement("A-1", "KE-4711-0815") | terms
+    found = await application.data(docs.AGREEMENT, application.lender(), input=asked)
+    (error,) = found["agreementRecord"]["errors"]
+    assert (error["code"], error["reason"]) == ("INVALID_INPUT", reason)
+    assert path is None or error["path"] == path
+    assert await application.size() == size
+
+
+async def test_a_word_that_is_no_slot_is_refused_before_anything_is_done(application: Application) -> None:
+    asked = docs.agreement("A-1", "KE-4711-0815") | {"excessRule": "FIRST"}
+    whole = await application.ask(docs.AGREEMENT, application.lender(), input=asked)
+    assert "ExcessRule" in whole["errors"][0]["message"]

@@ -7,8 +7,9 @@ Rules
 - **O(1) an event**, amortised: rings of fixed length, and each instalment is met once and judged once.
 - Days pass by themselves: an instalment unmet MISS_AFTER_DAYS after its due date is a miss *dated on that day*, whenever
   the fold comes to know that the day has passed. So day ticks may come often, seldom or never: the state is the same.
-- Evergreening (domain rule 10): a new loan within 7 days of a repayment that clears 80 % or more of what an account owes
-  that was late in the last 30 days, at any lender, whichever of the two came first. A round trip: an instalment paid days
+- Evergreening is domain rule 10 as ledger.loan.evergreening states it: a new loan within 7 days of a repayment that
+  clears 80 % or more of what an account owes that was late in the last 30 days, at any lender. Here whichever of the two
+  came first: who takes the loan a day before the payment does the same. A round trip: an instalment paid days
   after a loan from another lender that was taken just before it was due.
 - What was believed stays in the means: a reversal makes an instalment unmet again, it does not unlearn a payment's lag.
 """
@@ -19,6 +20,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import Final
 
+from ledger.loan.evergreening import clears, follows
 from ledger.risk.borrower import (
     ITEMS_MAX,
     LOANS_MAX,
@@ -42,15 +44,6 @@ LAG_EARLY_MAX: Final = 30
 
 LAG_LATE_MAX: Final = 90
 """Days of a payment after its due date that the drift reckons with: past that other rules speak."""
-
-EVERGREEN_DAYS: Final = 7
-"""New loan within so many days of a repayment that clears most of a late account."""
-
-EVERGREEN_CLEARS_BP: Final = 8_000
-"""What such a repayment clears of what the account still owed, basis points."""
-
-EVERGREEN_LATE_DAYS: Final = 30
-"""How long ago that account may have been late."""
 
 ROUND_TRIP_DAYS: Final = 5
 """A loan taken at most so many days before an instalment elsewhere, which is then paid."""
@@ -173,7 +166,7 @@ def _disbursement(state: State, counts: Counts, event: Event) -> None:
         each.opened += 1
         each.last_loan = max(each.last_loan, event.day)
     _cause(shared, event)
-    if shared.cleared and 0 <= event.day - shared.cleared <= EVERGREEN_DAYS:
+    if shared.cleared and follows(shared.cleared, event.day):
         _evergreen(shared, counts, event)
 
 
@@ -200,7 +193,7 @@ def _schedule(state: State, counts: Counts, event: Event) -> None:
 
 def _repayment(state: State, counts: Counts, event: Event) -> None:
     shared, loan = state.shared, _loan(state, event)
-    owing, late = owed(loan), _late_within(loan, event.day)
+    owing, late_on = owed(loan), _late_on(loan, event.day)
     loan.paid += event.amount
     loan.toward += event.amount
     first, behind = loan.met, loan.judged > loan.met
@@ -217,10 +210,10 @@ def _repayment(state: State, counts: Counts, event: Event) -> None:
     _cause(shared, event)
     if loan.met > first:
         _round_trip(shared, counts, event, loan.rows[first][0])
-    if late and owing > 0 and event.amount * 10_000 >= owing * EVERGREEN_CLEARS_BP:
+    if clears(event.day, owed_before=owing, paid=event.amount, late_on=late_on):
         shared.cleared = event.day
         newest = shared.total.last_loan
-        if newest != loan.opened and 0 <= event.day - newest <= EVERGREEN_DAYS:
+        if newest != loan.opened and follows(newest, event.day):  # the other order: the loan first
             _evergreen(shared, counts, event)
 
 
@@ -245,8 +238,9 @@ def owed(loan: Loan) -> int:
     return (loan.payable or loan.disbursed) - loan.paid
 
 
-def _late_within(loan: Loan, day: int) -> bool:
-    return dpd(loan, day) > 0 or (loan.late > 0 and day - loan.late <= EVERGREEN_LATE_DAYS)
+def _late_on(loan: Loan, day: int) -> int | None:
+    """The newest day up to ``day`` on which a loan was late, as far as is known; None: never."""
+    return day if dpd(loan, day) > 0 else min(loan.late, day) or None
 
 
 def _reversal(state: State, counts: Counts, event: Event) -> None:

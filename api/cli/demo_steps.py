@@ -5,13 +5,12 @@
 
 Rules
 - Everything goes over HTTP to a server in another process; a step asserts nothing that it did not see in an answer.
-- Whose account is whose, and what a file that names nobody means, is demo_source.py's; the facts say it.
+- Whose account is whose is demo_source.py's to say.
 - The verifier runs as a separate process on the files that the app was given: the counts are its verdicts. Of a line
   whose past was changed it may say that it cannot tell; that is counted, and no line may be wrong.
 - The first step that is not as promised raises InvariantBroken ``demo_<step>``.
 
     facts = await tell_story(server, folder, None, 2000, Telling())
-    facts["view_lines_verified"] == facts["view_lines"]
 """
 
 from __future__ import annotations
@@ -54,6 +53,7 @@ _ACCESSES: Final = "{ me { accesses(first: 100) { nodes { index lines readAt con
 
 
 def mutation(name: str, kind: str, asked: str) -> str:
+    """The document of a mutation: ``asked`` of its payload, and its refusals."""
     return f"mutation ($input: {kind}!) {{ {name}(input: $input) {{ {asked} {_REFUSALS} }} }}"
 
 
@@ -386,6 +386,7 @@ def _in_thirty_days() -> str:
 
 
 async def run_command(command: list[str], env: dict[str, str] | None) -> tuple[int, bytes]:
+    """Exit code and output of a process, which is not left behind."""
     process = await asyncio.create_subprocess_exec(
         *command, env=env, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

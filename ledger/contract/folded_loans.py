@@ -5,15 +5,15 @@
     loans.of("acacia", account)        -> the state that the ledger's projection has after the same attestations
 
 The quick fold is tried first; where an event changes the past, the account's whole chain is folded again, as the ledger
-does it. An attestation that the fold refuses was never accepted by the ledger and changes nothing here. Memory is that of
-all accounts and chains: a replay of a million events takes about a gigabyte.
+does it. An attestation that the fold refuses was never accepted by the ledger and changes nothing here. A chain is kept as the
+bytes of its attestations, read again when the past changes, which is rare: a million events take well under a gigabyte.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 
-from ledger.attestation.envelope import Attestation
+from ledger.attestation.envelope import Attestation, parse
 from ledger.errors import TallystickError
 from ledger.loan.account import replayed
 from ledger.loan.fold import FOLDED_KINDS, NeedsReplay, fold
@@ -28,7 +28,7 @@ class FoldedLoans:
 
     def __init__(self) -> None:
         self._states: dict[LoanKey, LoanState] = {}
-        self._chains: defaultdict[LoanKey, list[Told]] = defaultdict(list)
+        self._chains: defaultdict[LoanKey, list[tuple[int, bytes]]] = defaultdict(list)
 
     def see(self, index: int, attestation: Attestation) -> None:
         """Take one more attestation, from the batch at this log index."""
@@ -37,7 +37,7 @@ class FoldedLoans:
             return
         key = (envelope.tenant, envelope.account)
         chain = self._chains[key]
-        chain.append(Told(index, attestation))
+        chain.append((index, attestation.data))
         try:
             self._states[key] = self._next(key, attestation)
         except TallystickError:
@@ -51,4 +51,4 @@ class FoldedLoans:
         try:
             return fold(self._states.get(key), attestation.envelope, attestation.body)
         except NeedsReplay:
-            return replayed(self._chains[key])
+            return replayed([Told(index, parse(data)) for index, data in self._chains[key]])

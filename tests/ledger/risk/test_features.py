@@ -146,6 +146,22 @@ def test_clearing_less_than_four_fifths_is_no_evergreening() -> None:
     assert as_of(state, "acacia", FIRST_DAY + 41).evergreens_90 == 0
 
 
+@pytest.mark.parametrize(("cleared_after", "counted"), [(30, 1), (31, 0)])
+def test_only_an_account_that_was_late_in_the_last_thirty_days_is_cleared_by_evergreening(
+    cleared_after: int, counted: int
+) -> None:
+    late, on = FIRST_DAY + 32, FIRST_DAY + 32 + cleared_after
+    state = folded([
+        Event("disbursement", FIRST_DAY, FIRST_DAY, "acacia", b"a" * 32, 1_010),
+        Event("schedule", FIRST_DAY, FIRST_DAY, "acacia", b"a" * 32,
+              rows=((FIRST_DAY + 30, 10), (FIRST_DAY + 300, 1_000))),
+        Event("repayment", late, late, "acacia", b"a" * 32, 10),
+        Event("repayment", on, on, "acacia", b"a" * 32, 1_000),
+        *loan_events("baobab", b"b" * 32, on),
+    ])  # fmt: skip
+    assert as_of(state, "acacia", on).evergreens_90 == counted
+
+
 def test_a_loan_taken_just_before_a_late_account_is_cleared_is_evergreening_too() -> None:
     state = folded([
         *loan_events("acacia", b"a" * 32, FIRST_DAY, instalments=1),

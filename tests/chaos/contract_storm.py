@@ -55,6 +55,9 @@ INSTALMENT: Final = 300_000
 SIZES: Final = (1, 20, 80, 200, 300, 400)
 """Events in a batch."""
 
+NOTES_KEPT: Final = 400
+"""Checkpoints of answers that are held against the final log, about."""
+
 STEP_WEIGHT: Final = 20
 """A step of a contract counts like so many events when the moments of the kills are drawn."""
 
@@ -295,7 +298,8 @@ class Load:
 
         kept = again if self.dice.random() < 0.02 else None
         answer = await again()
-        self.storm.notes.add(answer["checkpoint"].encode())
+        if self.dice.random() < NOTES_KEPT / (self.target / 200):
+            self.storm.notes.add(answer["checkpoint"].encode())
         self.storm.acks.append(
             Acknowledged(answer["batch"], answer["index"], decode_standard(answer["leafHash"]), kept)
         )

@@ -5,8 +5,8 @@
     loans.of("acacia", account)        -> the state that the ledger's projection has after the same attestations
 
 The quick fold is tried first; where an event changes the past, the account's whole chain is folded again, as the ledger
-does it. An attestation that the fold refuses was never accepted by the ledger and changes nothing here. A chain is kept as the
-bytes of its attestations, read again when the past changes, which is rare: a million events take well under a gigabyte.
+does it. An attestation that the fold refuses was never accepted by the ledger and changes nothing here. A chain is kept
+as the bytes of its attestations, read again when the past changes, which is rare: a million events take about a gigabyte.
 """
 
 from __future__ import annotations

@@ -118,8 +118,9 @@ async def _parties(
 async def _pages(connection: Connection, size: int) -> AsyncIterator[list[EntryRow]]:
     for first in range(0, size, PAGE):
         entries = await read_entries(connection, first, min(first + PAGE, size))
-        if entries:
-            yield entries
+        if not entries:
+            return  # a damaged head may claim any size; fsck names what is missing
+        yield entries
 
 
 async def _opened(

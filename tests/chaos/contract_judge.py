@@ -112,8 +112,11 @@ def _measured(storm: Storm, command: tuple[str, ...]) -> tuple[int, str, int]:
     return done.returncode, done.stdout, int(done.stderr.split()[-1])
 
 
-async def judge(storm: Storm, client: httpx.AsyncClient, load: Any, first: int) -> dict[str, Any]:
-    """Everything that has to hold; raises AssertionError at what does not. ``first`` is the load's first index."""
+async def judge(
+    storm: Storm, client: httpx.AsyncClient, load: Any, first: int
+) -> tuple[dict[str, Any], list[Effect]]:  # fmt: skip
+    """Everything that has to hold: its figures, and the effects. Raises AssertionError at what does not. ``first`` is the
+    load's first index."""
     rows = await storm._entries()
     assert [row["idx"] for row in rows] == list(range(len(rows)))
     assert all(leaf_hash(row["statement"]) == row["leaf_hash"] for row in rows)
@@ -146,7 +149,7 @@ async def judge(storm: Storm, client: httpx.AsyncClient, load: Any, first: int) 
     assert (code, again["faults"], again["root"]) == (0, [], found.root.hex())
     code, report, fsck_seconds, fsck_mb = await by_command(storm, "fsck")
     assert (code, report["ok"]) == (0, True), report
-    return {
+    figures = {
         "entries": len(rows), "attestations": sum(row["count"] for row in rows), "contracts": found.contracts,
         "executions": found.executions, "effects": found.effects, "effects_by_kind": dict(sorted(seen.kinds.items())),
         "landed_events": sum(seen.landed.values()), "replay_root": found.root.hex(), "checkpoints": consistent,
@@ -154,6 +157,7 @@ async def judge(storm: Storm, client: httpx.AsyncClient, load: Any, first: int) 
         "replay_seconds": [round(took, 1), round(seconds, 1)], "replay_peak_mb": megabytes,
         "fsck": "clean", "fsck_seconds": round(fsck_seconds, 1), "fsck_peak_mb": fsck_mb,
     }  # fmt: skip
+    return figures, seen.bodies
 
 
 def _peak_mb(pid: int) -> int:
@@ -163,14 +167,6 @@ def _peak_mb(pid: int) -> int:
 
 
 # -- what a replay must find -----------------------------------------------------------------------------------------
-
-
-async def one_effect(storm: Storm, effect: str) -> Effect:
-    """An effect with this name that stands on the log."""
-    seen = Seen()
-    await replayed(storm, seen)
-    those = [body for body in seen.bodies if body.effect == effect]
-    return those[len(those) // 2]
 
 
 async def alter(storm: Storm, effect: Effect) -> None:

@@ -25,6 +25,7 @@ from typing import Any, Final
 
 import httpx
 
+from ledger.attestation.contract_kinds import Effect
 from ledger.attestation.credit_kinds import (
     Agreement,
     Collateral,
@@ -352,10 +353,12 @@ async def _kill(kills: int, load: Load, servers: Servers, planned: int) -> int:
 
 async def rage(
     events: int, kills: int, seed: int, *, loans: int | None = None,
-    then: Callable[[Storm], Awaitable[None]] | None = None,
+    then: Callable[[Storm, list[Effect]], Awaitable[None]] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """A whole storm; its figures. ``then`` goes on with the ledger that it left. Raises AssertionError when a promise is
-    broken."""
+    """A whole storm; its figures. ``then`` goes on with the ledger that it left and the effects in it.
+
+    Raises AssertionError when a promise is broken.
+    """
     from tests.chaos.contract_judge import judge
 
     began, at_once = time.monotonic(), loans or max(36, min(300, events // EVENTS_OF_A_LOAN))
@@ -388,7 +391,8 @@ async def rage(
             "seconds_under_load": round(raged, 1),
         }  # fmt: skip
         load.server_pid = servers.pid
-        told |= await judge(storm, client, load, first)
+        held, effects = await judge(storm, client, load, first)
+        told |= held
         if then is not None:
-            await then(storm)
+            await then(storm, effects)
     return told | {"seconds": round(time.monotonic() - began, 1)}

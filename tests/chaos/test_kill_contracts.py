@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos.contract_judge import alter, by_command, delete, one_effect
+from ledger.attestation.contract_kinds import Effect
+from tests.chaos.contract_judge import alter, by_command, delete
 from tests.chaos.contract_storm import rage
 from tests.chaos.storm import Storm
 
@@ -31,8 +32,9 @@ async def test_twenty_thousand_events_under_kills_replay_identically_and_a_chang
     assert {"alert.raise", "attestation.emit", "penalty.apply", "terms.change"} <= figures["effects_by_kind"].keys()
 
 
-async def _lies_are_found(storm: Storm) -> None:
-    effect = await one_effect(storm, "penalty.apply")
+async def _lies_are_found(storm: Storm, effects: list[Effect]) -> None:
+    penalties = [effect for effect in effects if effect.effect == "penalty.apply"]
+    effect = penalties[len(penalties) // 2]
     for lie, code in ((alter, "effect_differs"), (delete, "effect_missing")):
         await lie(storm, effect)
         exit_code, found, _, _ = await by_command(storm, "replay")

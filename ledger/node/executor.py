@@ -166,6 +166,12 @@ class Executor:
             pending.effect = _rows_of_alerts(pending)
         return batches
 
+    async def halves(self, refused: Pending) -> list[Pending]:
+        """The two halves of a batch of events that was refused as a whole; nothing, where it was one event."""
+        events, tenant = refused.batch.attestations, refused.key[0]
+        middle = len(events) // 2
+        return [await self._prepare(tenant, part) for part in (events[:middle], events[middle:])] if middle else []
+
     async def write(self, connection: Connection, session: Session) -> None:
         """Store what contracts remember, where their effects lie, and the days that began."""
         now, moved = self._sources.now(), []

@@ -126,12 +126,14 @@ class GroupFold:
     async def _append(
         self, more: Pending, apply: Callable[[Pending], Awaitable[None]], folded: Folded, base: int
     ) -> None:  # fmt: skip
-        """A batch that contracts added. Events that their loans refuse after all are left out: a contract never holds
-        its cause up."""
+        """A batch that contracts added. Events that their loans refuse after all are left out, each alone: a contract
+        never holds its cause up, and no loan another's event."""
         more.idx = base + len(folded.accepted)
         try:
             await apply(more)
         except TallystickError:
+            for half in await self._executor.halves(more):
+                await self._append(half, apply, folded, base)
             return
         folded.accepted.append(more)
 

@@ -12,12 +12,13 @@ import msgspec
 import pytest
 
 from ledger.attestation.contract_kinds import Cause, Declaration, Effect
-from ledger.attestation.credit_kinds import Disbursement, Schedule, ScheduleRow
+from ledger.attestation.credit_kinds import Disbursement, Repayment, Schedule, ScheduleRow
 from ledger.attestation.envelope import Attestation
 from ledger.contract import library
 from ledger.contract.document import Document, Parties
 from ledger.contract.replay import Replayed
 from ledger.errors import Conflict, InvalidInput, NotFound, Refused, TallystickError
+from ledger.node import projection
 from ledger.node.alert_desk import AlertDesk
 from ledger.node.clock import Sources
 from ledger.node.contracts import Caller
@@ -228,6 +229,29 @@ async def test_a_contracts_alert_stands_in_its_lenders_list_with_the_effect_as_i
     assert [one.alert.episode for one in await desk.of_lender(world.lender.name, before=LAST, limit=10)] == [2, 1]
     found = await replayed(database)
     assert (found.effects, found.faults) == (3, ())
+    await ensure_sound(database)
+
+
+async def test_events_that_are_too_much_for_one_batch_land_in_several(
+    world: World, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await world.agree("rate-step-down", every=1, floor_ppm=-9_000)
+    one = world.account, world.subject
+    world.account, world.subject = os.urandom(32), os.urandom(32)
+    world.by_borrower = Caller(subject=Subject(world.subject))
+    await world.lend()
+    second = await world.agree("rate-step-down", every=1, floor_ppm=-9_000)
+    other = world.account, world.subject
+    monkeypatch.setattr(projection, "REPLAY_STEPS_MAX", 6)  # one loan's chain is five attestations by then
+    await world.publish(*[
+        world.lender.attest("repayment", Repayment(amount=25_000, channel="mobile", currency="KES"),
+                            **world.where(account=account, subject=subject))
+        for account, subject in (one, other)
+    ])  # fmt: skip
+    assert (await world.did(first), await world.did(second)) == (["terms.change"], ["terms.change"])
+    restructured = "SELECT count(*) FROM attestation WHERE kind = 'restructure'"
+    assert await rows_of(database, restructured) == [(2,)]
+    assert (await replayed(database)).faults == ()
     await ensure_sound(database)
 
 

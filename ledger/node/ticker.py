@@ -1,4 +1,4 @@
-"""Begins each day: one signed ``tick`` on the ledger, by which time reaches contracts and the risk rules.
+"""Begins each day: one signed ``tick`` on the ledger, by which time reaches contracts.
 
     await ticker.begin(date(2026, 3, 1), declared=(...))      # by the operator
     await ticker.start()                                      # or by itself, when the day turns in UTC
@@ -10,6 +10,9 @@ Rules
   last of them only: what a contract did not live through it does not make up one by one for months.
 - A tick names the holiday lists that the ledger goes by in the day's year; a contract that pins another one does nothing
   that day but say so.
+
+What this module does not do: begin days for early warning. The watcher takes an event's day from its commit and turns days
+by its own clock (watcher.py), so that a tick which comes late or for a past day moves no risk rule.
 """
 
 from __future__ import annotations

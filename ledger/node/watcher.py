@@ -12,8 +12,9 @@ Rules
   alert also keeps it from being published again.
 - **Erasure wins.** A round that began before a subject's key was destroyed is not written (the epoch moved); nothing
   that was erased is opened, and parts and alerts go with the key.
-- **Time.** An event is seen on the day of its commit. When a day begins, borrowers with something due, or with a rule that
-  is raised, are looked at again; a round of a day's beginning moves no cursor.
+- **Time.** An event is seen on the day of its commit (UTC); days begin by this process's clock, and no tick on the log is
+  needed or read. When a day begins, borrowers with something due, or with a rule that is raised, are looked at again, but
+  not before all that was committed on earlier days is folded; a round of a day's beginning moves no cursor.
 - Whom an alert may tell of what: consents that are active when it is committed, and ``law`` by the lender's country.
 - Nothing here is on the way of a publication: while no watcher runs, publishing does no work for it.
 """
@@ -40,6 +41,7 @@ from ledger.store.database import Connection
 from ledger.store.log_rows import read_head
 from ledger.store.risk_rows import (
     Cursor,
+    Found,
     NewAlert,
     attestations_between,
     commitments_at,
@@ -108,6 +110,7 @@ class Watcher:
         self._epoch = -1
         self._size = 0
         self._day = 0
+        self._behind = False
         self.watched = Watched()
 
     async def run(self) -> None:
@@ -140,7 +143,7 @@ class Watcher:
             self._known = True
         try:
             busy = await self._log_round()
-            if self._day != self._today().toordinal():
+            if self._day != self._today().toordinal() and not self._behind:
                 busy |= await self._day_round()
             return busy
         except BaseException:
@@ -150,7 +153,7 @@ class Watcher:
     # -- rounds ---------------------------------------------------------------------------------------------------
 
     async def _log_round(self) -> bool:
-        first = self._cursor or (0, 0)
+        first, self._behind = self._cursor or (0, 0), False
         async with self._node.database.reading() as connection:
             head = await read_head(connection)
             if head is None or head.size <= first[0]:
@@ -168,7 +171,15 @@ class Watcher:
         after = (found[taken - 1].entry, found[taken - 1].row.position + 1) if rest else (end, 0)
         await self._commit(work, after)
         self.watched.attestations += taken
+        self._note_days(found[:taken], more=rest or end < head.size)
         return True
+
+    def _note_days(self, taken: Sequence[Found], *, more: bool) -> None:
+        """A day begins once what was committed before it is folded; and again, when some of that was read after it."""
+        today = self._today()
+        self._behind = more and (not taken or _day_of(taken[-1].committed_at) < today)
+        if taken and _day_of(taken[0].committed_at) < today:
+            self._day = 0
 
     async def _day_round(self) -> bool:
         today = self._today()
@@ -198,7 +209,7 @@ class Watcher:
         return await publisher.participants(*names)
 
     def _today(self) -> date:
-        return datetime.fromtimestamp(self._node.sources.now() / 1000, UTC).date()
+        return _day_of(self._node.sources.now())
 
     # -- writing --------------------------------------------------------------------------------------------------
 
@@ -273,6 +284,10 @@ def _new_alert(raised: Raised) -> NewAlert:
     signal = raised.signal
     rule, account = signal.rule, signal.account or None
     return NewAlert(raised.lender, raised.subject, account, rule.code, signal.episode, rule.severity)
+
+
+def _day_of(time_ms: int) -> date:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).date()
 
 
 def _moved() -> Conflict:

@@ -107,7 +107,8 @@ class Loan(msgspec.Struct, array_like=True, gc=False):
     """One loan in its lender's own part. ``payable`` is the sum of ``rows``; ``met`` instalments are paid whole,
     ``toward`` is paid towards the next one, ``judged`` are those whose day of judgement has passed; ``late`` is the last
     day it was known to be late, ``reported`` the days past due that its lender reported on ``reported_day``; ``entry`` and
-    ``position`` are where its schedule stands in the log, the proof of every instalment that was due."""
+    ``position`` are where its schedule stands in the log, the proof of every instalment that was due. ``planned`` is the
+    day on which a first plan was learnt, ``learnt`` that of the newest one, ``held`` the days past due known before it."""
 
     opened: int = 0
     ended: int = 0
@@ -124,6 +125,9 @@ class Loan(msgspec.Struct, array_like=True, gc=False):
     reported_day: int = 0
     entry: int = -1
     position: int = 0
+    planned: int = 0
+    learnt: int = 0
+    held: int = 0
 
 
 class Own(msgspec.Struct, array_like=True, gc=False):

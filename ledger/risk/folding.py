@@ -7,6 +7,9 @@ Rules
 - **O(1) an event**, amortised: rings of fixed length, and each instalment is met once and judged once.
 - Days pass by themselves: an instalment unmet MISS_AFTER_DAYS after its due date is a miss *dated on that day*, whenever
   the fold comes to know that the day has passed. So day ticks may come often, seldom or never: the state is the same.
+- A plan that is told late names due dates that are past, and what was paid on them is told after it. So nothing is judged
+  on the day on which a first plan is learnt, and no plan makes a loan later that day than it was known to be: what was
+  told by the time the next day begins counts. The misses that are left then keep their own dates.
 - Evergreening is domain rule 10 as ledger.loan.evergreening states it: a new loan within 7 days of a repayment that
   clears 80 % or more of what an account owes that was late in the last 30 days, at any lender. Here whichever of the two
   came first: who takes the loan a day before the payment does the same. A round trip: an instalment paid days
@@ -80,9 +83,9 @@ def advance(state: State, day: int) -> None:
 def _judge(shared: Shared, lender: str, account: bytes, loan: Loan) -> None:
     """Count the instalments of a loan whose day of judgement has come."""
     while loan.judged < len(loan.rows) and not loan.ended:
-        on = loan.rows[loan.judged][0] + MISS_AFTER_DAYS + 1
-        if on > shared.day:
+        if _wakes(loan) > shared.day:
             return
+        on = loan.rows[loan.judged][0] + MISS_AFTER_DAYS + 1
         loan.judged += 1
         if loan.judged > loan.met:
             loan.missed += 1
@@ -91,9 +94,10 @@ def _judge(shared: Shared, lender: str, account: bytes, loan: Loan) -> None:
 
 
 def _wakes(loan: Loan) -> int:
+    """The day on which the next instalment is judged, which is later than that on which there first was a plan."""
     if loan.ended or loan.judged >= len(loan.rows):
         return NEVER
-    return loan.rows[loan.judged][0] + MISS_AFTER_DAYS + 1
+    return max(loan.rows[loan.judged][0] + MISS_AFTER_DAYS + 1, loan.planned + 1)
 
 
 def _miss(shared: Shared, trace: Trace) -> None:
@@ -178,7 +182,8 @@ def _evergreen(shared: Shared, counts: Counts, event: Event) -> None:
 
 def _schedule(state: State, counts: Counts, event: Event) -> None:
     shared, loan = state.shared, _loan(state, event)
-    first = not loan.rows
+    loan.planned = loan.planned if loan.rows else shared.day
+    loan.held, loan.learnt = dpd(loan, shared.day), shared.day
     loan.rows, loan.met, loan.toward = event.rows, 0, loan.paid
     loan.entry, loan.position = event.index, event.position
     loan.payable = sum(amount for _, amount in event.rows)
@@ -186,8 +191,8 @@ def _schedule(state: State, counts: Counts, event: Event) -> None:
         loan.toward -= loan.rows[loan.met][1]
         loan.met += 1
     # What an earlier version was judged for is not judged again under this one.
-    loan.judged = 0 if first else bisect_right(loan.rows, shared.day - MISS_AFTER_DAYS - 1, key=due_day)
-    _judge(shared, event.lender, event.account, loan)
+    new = loan.planned == shared.day
+    loan.judged = 0 if new else bisect_right(loan.rows, shared.day - MISS_AFTER_DAYS - 1, key=due_day)
     shared.wake = min(shared.wake, _wakes(loan))
 
 
@@ -240,7 +245,7 @@ def owed(loan: Loan) -> int:
 
 def _late_on(loan: Loan, day: int) -> int | None:
     """The newest day up to ``day`` on which a loan was late, as far as is known; None: never."""
-    return day if dpd(loan, day) > 0 else min(loan.late, day) or None
+    return day if _overdue(loan, day) > 0 else min(loan.late, day) or None
 
 
 def _reversal(state: State, counts: Counts, event: Event) -> None:
@@ -331,7 +336,13 @@ def due_day(row: tuple[int, int]) -> int:
 
 
 def dpd(loan: Loan, day: int) -> int:
-    """Days past due of the oldest instalment not fully met; by the lender's report where there is no schedule."""
+    """Days past due of the oldest instalment not fully met; by the lender's report where there is no schedule. On the day
+    on which a plan was learnt no more than was known before it: payments that it asks for may still be told."""
+    days = _overdue(loan, day)
+    return days if day > loan.learnt else min(days, loan.held)
+
+
+def _overdue(loan: Loan, day: int) -> int:
     if loan.met < len(loan.rows):
         return max(day - loan.rows[loan.met][0], 0)
     return loan.reported + max(day - loan.reported_day, 0) if loan.reported and not loan.rows else 0

@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from ledger.attestation.credit_kinds import Collateral, Disbursement, Enquiry, Guarantee, Schedule, ScheduleRow
+from ledger.attestation.credit_kinds import (
+    Collateral,
+    Disbursement,
+    Enquiry,
+    Guarantee,
+    Repayment,
+    Schedule,
+    ScheduleRow,
+)
 from ledger.attestation.envelope import Attestation, parse
 from ledger.attestation.sharing_kinds import Purpose
 from ledger.errors import Conflict, TallystickError
@@ -66,6 +74,26 @@ class World:
             lender.attest("schedule", Schedule(cause="initial", currency="KES", rows=rows, version=1), **where),
         )  # fmt: skip
         return where["account"]  # type: ignore[return-value]
+
+    async def bring(self, lender: Lender, *, paid: int, of: int = 4) -> None:
+        """A loan that began long ago, with its plan and what was paid on it, told today: in one batch and a later one."""
+        began = TODAY - timedelta(days=150)
+        due = [began + timedelta(days=30 * n) for n in range(1, of + 1)]
+        where = {"account": os.urandom(32), "subject": self.subject, "effective_date": began}
+        rows = tuple(ScheduleRow(due=day, n=n, principal=1_000) for n, day in enumerate(due, 1))
+        money = [
+            lender.attest("repayment", Repayment(amount=1_000, channel="cash", currency="KES"),
+                          **{**where, "effective_date": day})
+            for day in due[:paid]
+        ]  # fmt: skip
+        await self.publish(
+            lender, lender.new_loan(1_000 * of, **where)[0],
+            lender.attest("disbursement", Disbursement(amount=1_000 * of, currency="KES", tranche=1), **where),
+            lender.attest("schedule", Schedule(cause="initial", currency="KES", rows=rows, version=1), **where),
+            *money[:1],
+        )  # fmt: skip
+        if money[1:]:
+            await self.publish(lender, *money[1:])
 
     async def enquire(self, lender: Lender, times: int = 1) -> None:
         for _ in range(times):
@@ -154,6 +182,60 @@ async def test_a_missed_instalment_is_told_to_its_lender_and_to_the_other_that_m
     assert await world.alerts() == [
         ("acacia", "miss_elsewhere"), ("acacia", "first_miss"), ("baobab", "first_miss"), ("baobab", "dpd_30"),
     ]  # fmt: skip
+
+
+async def test_a_lender_that_brings_its_history_warns_of_nothing_that_was_paid(world: World) -> None:
+    await world.lend(world.acacia, due=(300,))
+    await world.consent()
+    await world.bring(world.baobab, paid=4)
+    assert await world.alerts() == []
+    world.clock.days = 1
+    assert await world.alerts() == []
+
+
+async def test_a_watcher_that_comes_a_day_late_reads_all_of_a_history_before_it_judges_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.bring(world.baobab, paid=3)
+    monkeypatch.setattr(watcher, "ROUND_ATTESTATIONS_MAX", 2)  # the plan, and the payments only later
+    world.clock.days = 1
+    assert await world.alerts() == [("baobab", "first_miss"), ("baobab", "dpd_30")]
+    (_, seen) = await world.desk.of_lender(world.baobab.name, before=LAST_ID, limit=10)
+    assert seen.alert.reading == 1
+
+
+async def test_what_was_committed_before_midnight_and_read_after_it_is_still_told_that_day(world: World) -> None:
+    await world.lend(world.acacia, due=(300,))
+    world.clock.days = 1
+    assert await world.alerts() == []
+    world.clock.days = 0
+    await world.bring(world.baobab, paid=3)
+    world.clock.days = 1
+    assert await world.alerts() == [("baobab", "first_miss"), ("baobab", "dpd_30")]
+
+
+async def test_what_a_history_leaves_unpaid_is_told_once_when_the_next_day_begins(
+    world: World, database: TestDatabase
+) -> None:
+    await world.lend(world.acacia, due=(300,))
+    await world.consent()
+    await world.bring(world.baobab, paid=3)
+    assert await world.alerts() == []
+    world.clock.days = 1
+    told = [("acacia", "miss_elsewhere"), ("baobab", "first_miss"), ("baobab", "dpd_30")]
+    assert await world.alerts() == told
+    world.watcher = Watcher(world.node, BOOK)
+    world.clock.days = 2
+    assert await world.alerts() == told
+    await ensure_sound(database)
+
+
+async def test_the_day_of_a_tick_is_not_the_watchers_day(world: World) -> None:
+    await world.lend(world.baobab, due=(5,))
+    await world.node.ticker.begin(TODAY - timedelta(days=3))
+    assert await world.alerts() == []
+    world.clock.days = 9
+    assert await world.alerts() == [("baobab", "first_miss")]  # no tick began that day
 
 
 async def test_causes_at_another_lender_are_named_under_a_consent_that_shows_them(world: World) -> None:

@@ -78,6 +78,59 @@ def test_a_miss_is_dated_on_the_fourth_day_after_it_was_due() -> None:
     assert as_of(state, "baobab", FIRST_DAY + 40).days_since_miss_elsewhere == 6
 
 
+LONG_AGO = FIRST_DAY
+TOLD = FIRST_DAY + 100
+
+
+def paid(*due: int, amount: int = 1_000) -> list[Event]:
+    """Payments on the days due, told with a history."""
+    return [Event("repayment", TOLD, LONG_AGO + day, "acacia", b"a" * 32, amount) for day in due]
+
+
+def test_what_was_paid_on_a_plan_that_is_told_late_is_no_miss_on_the_day_it_is_told_or_later() -> None:
+    state = State()
+    for event in [*loan_events("acacia", b"a" * 32, LONG_AGO, seen=TOLD), *paid(30, 60, 90)]:
+        fold(state, event)
+        mine, elsewhere = as_of(state, "acacia", TOLD), as_of(state, "baobab", TOLD)
+        assert (mine.missed_own, mine.dpd_own, elsewhere.misses_elsewhere_90) == (0, 0, 0)
+    later = as_of(state, "acacia", TOLD + 60)
+    assert (later.missed_own, later.dpd_own, later.cured_own) == (0, 0, 0)
+
+
+def test_what_is_unmet_of_a_plan_that_is_told_late_is_missed_on_its_own_days_once_the_next_day_begins() -> None:
+    state = folded([*loan_events("acacia", b"a" * 32, LONG_AGO, seen=TOLD), *paid(30)])
+    told, next_day = as_of(state, "acacia", TOLD), as_of(state, "acacia", TOLD + 1)
+    assert (told.missed_own, told.dpd_own, next_day.missed_own, next_day.dpd_own) == (0, 0, 2, 41)
+    elsewhere = as_of(state, "baobab", TOLD + 1)
+    assert (elsewhere.misses_elsewhere_30, elsewhere.misses_elsewhere_90) == (1, 2)
+    assert elsewhere.days_since_miss_elsewhere == TOLD + 1 - (LONG_AGO + 94)
+
+
+def test_an_instalment_that_was_due_days_before_its_plan_was_told_is_missed_on_the_fourth_day_as_ever() -> None:
+    state = folded(loan_events("acacia", b"a" * 32, TOLD - 32, seen=TOLD))
+    assert [as_of(state, "acacia", TOLD + days).missed_own for days in (0, 1, 2, 3)] == [0, 0, 1, 1]
+    assert [as_of(state, "acacia", TOLD + days).dpd_own for days in (0, 1, 2)] == [0, 3, 4]
+
+
+def test_two_versions_of_a_plan_that_are_told_on_one_day_are_judged_once_by_the_second() -> None:
+    late = loan_events("acacia", b"a" * 32, LONG_AGO, seen=TOLD)
+    state = folded([*late, late[1], *paid(30, 60)])
+    assert (as_of(state, "acacia", TOLD).missed_own, as_of(state, "acacia", TOLD + 1).missed_own) == (0, 1)
+
+
+def test_another_version_of_a_plan_makes_nobody_later_or_less_late_on_the_day_it_is_told() -> None:
+    kept = loan_events("acacia", b"a" * 32, LONG_AGO)
+    paid_up = folded([*kept, Event("repayment", LONG_AGO + 30, LONG_AGO + 30, "acacia", b"a" * 32, 1_000)])
+    rows = ((LONG_AGO + 10, 1_000), (LONG_AGO + 20, 1_000), (LONG_AGO + 60, 1_000))
+    on = LONG_AGO + 40
+    fold(paid_up, Event("schedule", on, on, "acacia", b"a" * 32, rows=rows))
+    assert [as_of(paid_up, "acacia", day).dpd_own for day in (on, on + 1)] == [0, 21]
+    late = folded(kept)
+    fold(late, Event("schedule", LONG_AGO + 75, LONG_AGO + 75, "acacia", b"a" * 32, rows=kept[1].rows))
+    found = [as_of(late, "acacia", LONG_AGO + day) for day in (75, 76)]
+    assert [(each.dpd_own, each.missed_own) for each in found] == [(45, 2), (46, 2)]
+
+
 def test_a_part_payment_does_not_keep_a_miss_off_and_a_whole_one_cures() -> None:
     state = folded([
         *loan_events("acacia", b"a" * 32, FIRST_DAY),

@@ -74,7 +74,7 @@ def home() -> Iterator[Path]:
 
 def start(home: Path) -> tuple[subprocess.Popen[str], str]:
     """A served ledger in a process of its own, and its address."""
-    command = [sys.executable, "-m", "api.cli.main", "serve", "--port", "0", "--dev-issuer", "--json"]
+    command = [sys.executable, "-m", "api.cli.main", "serve", "--port", "0", "--dev-issuer", "--no-days", "--json"]
     environment = {**os.environ, "TALLYSTICK_HOME": str(home)}
     process = subprocess.Popen(
         command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

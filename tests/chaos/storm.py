@@ -133,7 +133,9 @@ class Storm:
                 self.tokens.pop(who, None)
             elif faults and not all(fault["extensions"].get("retryable") for fault in faults):
                 codes = {fault["extensions"]["code"] for fault in faults}
-                if not any(code.startswith(("token", "issuer", "database", "unavailable")) for code in codes):
+                if not any(
+                    code.startswith(("token", "issuer", "database", "outcome", "unavailable")) for code in codes
+                ):
                     raise AssertionError(faults)
                 self.tokens.pop(who, None)
             else:

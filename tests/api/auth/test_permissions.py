@@ -13,13 +13,15 @@ EVERYONE = {"ledger:read", "public:read"}
 TABLE = {
     "anonymous": EVERYONE,
     "app": EVERYONE | {"consents:read", "consents:request", "views:read"},
-    "borrower": EVERYONE | {"accesses:read", "borrower:read", "consents:decide", "consents:read"},
+    "borrower": EVERYONE
+    | {"accesses:read", "borrower:read", "consents:decide", "consents:read", "contracts:read", "contracts:sign"},
     "bureau": EVERYONE | {"consents:read", "consents:request", "subjects:resolve", "views:read"},
     "lender": EVERYONE
     | {"alerts:read", "alerts:work", "attestations:publish", "batches:read", "events:record", "loans:read"}
-    | {"models:read", "scores:record", "subjects:resolve"},
+    | {"contracts:propose", "contracts:read", "contracts:sign", "models:read", "scores:record", "subjects:resolve"},
     "operator": EVERYONE
-    | {"keys:manage", "models:manage", "models:read", "subjects:erase", "subjects:resolve", "tenants:manage"},
+    | {"days:begin", "keys:manage", "models:manage", "models:read", "subjects:erase", "subjects:resolve"}
+    | {"tenants:manage"},
 }
 
 

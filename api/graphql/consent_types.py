@@ -206,13 +206,15 @@ class ConsentRequestInput:
     )
 
 
-@strawberry.input(description="A signature by the borrower's own key.")
+@strawberry.input(description="A signature by the party's own key.")
 class OwnSignatureInput:
-    """A signature by the borrower's own key."""
+    """A signature by the party's own key."""
 
     jws: str = strawberry.field(
-        description="Compact JWS of type tallystick-consent+jws over toSign (grant), or over "
-        '{"at":milliseconds,"consent":id,"step":step,"version":version} (any other step).'
+        description="Compact JWS. For a consent of type tallystick-consent+jws, over toSign (grant) or "
+        '{"at":milliseconds,"consent":id,"step":step,"version":version} (any other step). For a contract of type '
+        'tallystick-contract+jws, over {"at":milliseconds,"contract":hash,"effect":proposal,"party":party,"step":step}: '
+        "hashes in Base64, effect only in an answer, step signed, withdrawn, terminated, accepted or declined."
     )
     kty: str = strawberry.field(description="The key's kty: OKP or EC.")
     crv: str = strawberry.field(description="The key's crv: Ed25519 or P-256.")

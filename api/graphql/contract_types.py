@@ -105,7 +105,10 @@ class ContractProposeInput:
     """A contract to propose."""
 
     idempotency_key: strawberry.ID = strawberry.field(description=IDEMPOTENCY)
-    document: str = strawberry.field(description="The document as JSON, in any order and spacing; at most 64 kB.")
+    document: str = strawberry.field(
+        description="The document as JSON or TOML, in any order and spacing. Samples are left out: no part of it. Its "
+        "canonical form has at most 11,000 bytes."
+    )
 
 
 @strawberry.input(description="A step in a contract.")

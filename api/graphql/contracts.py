@@ -11,6 +11,7 @@ Rules
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -36,7 +37,7 @@ from api.graphql.scalars import Base64, Date, page_size
 from ledger.attestation.contract_kinds import Declaration
 from ledger.base64_strict import decode_url, encode_url
 from ledger.contract.check import examine
-from ledger.contract.document import canonical_bytes, contract_hash, from_source
+from ledger.contract.document import canonical_bytes, contract_hash
 from ledger.contract.simulate import ordinary_life, simulate
 from ledger.contract.source import read_source
 from ledger.errors import NotFound
@@ -147,7 +148,7 @@ class ContractMutation:
         context = info.context
 
         async def act() -> ContractProposePayload:
-            document = from_source(input.document.encode())
+            document = read_source(input.document.encode()).document
             content = {"contract": contract_hash(document).hex()}
             request = request_of(context.tenant, input.idempotency_key, "contractPropose", content)
             known = await context.node.contracts.propose(context.tenant, document, request)
@@ -280,16 +281,20 @@ def _caller(context: Context) -> Caller:
 
 
 def _request(context: Context, key: str, operation: str, content: dict[str, Any]) -> Request:
+    request = request_of(TenantId(context.tenant), key, f"contract/{operation}", content)
     owner = _caller(context).subject
-    who = "" if owner is None else owner.hex()
-    return request_of(TenantId(context.tenant), key, operation, {**content, "who": who})
+    # Borrowers share a tenant: each has keys of their own.
+    return request if owner is None else replace(request, key=f"{owner.hex()}/{request.key}")
 
 
 async def _step(
     payload: type[Any], context: Context, step: StepName, asked: ContractStepInput, effect: bytes | None = None
 ) -> Any:
     async def act() -> Any:
-        content = {"contract": bytes(asked.contract).hex(), "effect": None if effect is None else effect.hex()}
+        content = {
+            "contract": bytes(asked.contract).hex(), "effect": None if effect is None else effect.hex(),
+            "reason": asked.reason, "signature": asked.signature and strawberry.asdict(asked.signature),
+        }  # fmt: skip
         request = _request(context, asked.idempotency_key, step, content)
         known = await context.node.contracts.step(
             _caller(context), bytes(asked.contract), step, request, reason=asked.reason, effect=effect,

@@ -12,7 +12,7 @@ Rules
   that day but say so.
 
 What this module does not do: begin days for early warning. The watcher takes an event's day from its commit and turns days
-by its own clock (watcher.py), so that a tick which comes late or for a past day moves no risk rule.
+by its own clock (watcher.py); ticks only tell it whether a plan was told late by the days of the ledger.
 """
 
 from __future__ import annotations

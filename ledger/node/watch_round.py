@@ -1,6 +1,6 @@
 """One round of the watcher: opens what was committed, folds it borrower by borrower, and judges after each event.
 
-    work = Round(node, book, law, participants, borrowers)
+    work = Round(node, book, law, participants, borrowers, ticks)
     taken = await work.take(found)            # how many attestations were taken in before there were alerts enough
     work.rows(), work.links, work.raised      # what the watcher writes and publishes, in one transaction
     work.keep()                               # it did: the states in memory are those of the store
@@ -17,6 +17,7 @@ Rules
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -101,14 +102,16 @@ class Round:
     """The work of one round over the states in memory. Whoever abandons it must make ``borrowers`` forget."""
 
     def __init__(
-        self, node: Node, book: RuleBook, law: Callable[[str], bool], participants: Participants, borrowers: Borrowers
-    ) -> None:
+        self, node: Node, book: RuleBook, law: Callable[[str], bool], participants: Participants, borrowers: Borrowers,
+        ticks: Sequence[tuple[int, int]] = (),
+    ) -> None:  # fmt: skip
         self._node = node
         self._book = book
         self._law = law
         self._participants = participants
         self._everybody = sorted(TenantId(name) for name in participants.tenants)
         self._borrowers = borrowers
+        self._ticks = ticks
         self._touched: dict[bytes, Known] = {}
         self._reaches: dict[bytes, dict[str, Reach]] = {}
         self._given: dict[tuple[bytes, str], list[bytes]] = {}
@@ -149,12 +152,20 @@ class Round:
         envelope = attestation.envelope
         if envelope.role not in (None, "borrower"):
             return  # a co-borrower's or a guarantor's copy of the event: counted once, for its borrower
-        event = event_of(envelope, attestation.body, seen=day, index=found.entry, position=found.row.position)
+        event = event_of(
+            envelope, attestation.body, seen=day, index=found.entry, position=found.row.position,
+            told=self._ledger_day(found.entry),
+        )  # fmt: skip
         link = links_of(envelope, attestation.body)
         if event is not None:
             await self._happen(subject, event)
         if link is not None:
             await self._linked(link, subject, envelope.tenant, envelope.account or b"", day)
+
+    def _ledger_day(self, entry: int) -> int:
+        """The newest day that had begun on the ledger before an entry; 0: none."""
+        before = bisect_left(self._ticks, (entry, 0))
+        return self._ticks[before - 1][1] if before else 0
 
     async def _happen(self, subject: bytes, event: Event) -> None:
         """Fold an event, judge, and tell the borrowers whom it concerns as well."""

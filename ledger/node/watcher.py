@@ -12,9 +12,10 @@ Rules
   alert also keeps it from being published again.
 - **Erasure wins.** A round that began before a subject's key was destroyed is not written (the epoch moved); nothing
   that was erased is opened, and parts and alerts go with the key.
-- **Time.** An event is seen on the day of its commit (UTC); days begin by this process's clock, and no tick on the log is
-  needed or read. When a day begins, borrowers with something due, or with a rule that is raised, are looked at again, but
-  not before all that was committed on earlier days is folded; a round of a day's beginning moves no cursor.
+- **Time.** An event is seen on the day of its commit (UTC); days begin by this process's clock. Ticks on the log set
+  neither: they only say whether a plan was told late (ledger/risk/folding.py). When a day begins, borrowers with something
+  due, or with a rule that is raised, are looked at again, but not before all that was committed on earlier days is folded;
+  a round of a day's beginning moves no cursor.
 - Whom an alert may tell of what: consents that are active when it is committed, and ``law`` by the lender's country.
 - Nothing here is on the way of a publication: while no watcher runs, publishing does no work for it.
 """
@@ -54,6 +55,7 @@ from ledger.store.risk_rows import (
     read_cursor,
     read_epoch,
     tenants_between,
+    ticks_until,
     waking,
 )
 from ledger.types import TenantId
@@ -160,12 +162,13 @@ class Watcher:
                 return False
             end = min(head.size, first[0] + ROUND_ENTRIES_MAX)
             names = await tenants_between(connection, first[0], end)
+            ticks = await ticks_until(connection, first[0], end)
         self._size = head.size
         participants = await self._under(head.epoch, names)
         tenants = sorted({TenantId(name) for name in names} | {DEPLOYMENT})
         async with self._node.database.reading(tenants=tenants) as connection:
             found = await attestations_between(connection, first, end, FOLLOWED_KINDS, ROUND_ATTESTATIONS_MAX)
-        work = self._round(participants)
+        work = self._round(participants, ticks)
         taken = await work.take(found)
         rest = taken < len(found) or len(found) == ROUND_ATTESTATIONS_MAX
         after = (found[taken - 1].entry, found[taken - 1].row.position + 1) if rest else (end, 0)
@@ -194,8 +197,8 @@ class Watcher:
         await self._commit(work, self._cursor)
         return True
 
-    def _round(self, participants: Participants) -> Round:
-        return Round(self._node, self._book, self._law, participants, self._borrowers)
+    def _round(self, participants: Participants, ticks: Sequence[tuple[int, int]] = ()) -> Round:
+        return Round(self._node, self._book, self._law, participants, self._borrowers, ticks)
 
     async def _under(self, epoch: int, names: Sequence[str]) -> Participants:
         """Everybody, as of ``epoch``; what was in memory under another one is void."""

@@ -42,7 +42,8 @@ EventKind = Literal[
 class Event(msgspec.Struct, frozen=True, gc=False):
     """One event. ``seen`` is the day on which the ledger learnt it, ``day`` the day it is about. ``amount`` is money, or
     days past due for ``arrears``; ``rows`` the (due day, amount) of a schedule; ``item`` the hash of a pledged thing;
-    ``index`` and ``position`` where its attestation stands in the log."""
+    ``index`` and ``position`` where its attestation stands in the log. ``told`` is the ledger's own day by its newest tick,
+    where that is behind ``seen``; 0 where it is not."""
 
     kind: EventKind
     seen: int
@@ -54,6 +55,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     item: bytes = b""
     index: int = -1
     position: int = 0
+    told: int = 0
 
 
 class Trace(NamedTuple):
@@ -108,7 +110,7 @@ class Loan(msgspec.Struct, array_like=True, gc=False):
     ``toward`` is paid towards the next one, ``judged`` are those whose day of judgement has passed; ``late`` is the last
     day it was known to be late, ``reported`` the days past due that its lender reported on ``reported_day``; ``entry`` and
     ``position`` are where its schedule stands in the log, the proof of every instalment that was due. ``planned`` is the
-    day on which a first plan was learnt, ``learnt`` that of the newest one, ``held`` the days past due known before it."""
+    day on which a first plan was learnt, ``learnt`` that of the newest, ``held`` the days past due known before it."""
 
     opened: int = 0
     ended: int = 0

@@ -3,7 +3,8 @@
     event_of(envelope, body, seen=day, index=17, position=0)      # None: no feature cares
 
 Rules
-- ``seen`` is the day of the entry's commit, by the ledger's own clock; what is dated later than that counts as that day.
+- ``seen`` is the day of the entry's commit, by the clock; what is dated later than that counts as that day. ``told`` is
+  the newest day that had begun on the ledger by then: its tick, where days are begun one by one and later than the clock.
 - A soft enquiry (the lender looks at its own borrower) is no event: only a hard one says that credit was asked for.
 - A delinquency, a default and a snapshot become ``arrears`` with the days past due they report.
 - What concerns another borrower (a guarantor's miss, a thing pledged by somebody else) is made by the watcher, which
@@ -34,7 +35,7 @@ class Link(NamedTuple):
     target: bytes
 
 
-def event_of(envelope: Envelope, body: Body, *, seen: int, index: int, position: int) -> Event | None:
+def event_of(envelope: Envelope, body: Body, *, seen: int, index: int, position: int, told: int = 0) -> Event | None:
     """The event of one attestation; None when no feature cares. Days are proleptic ordinals."""
     make = _EVENTS.get(envelope.kind)
     if make is None:
@@ -45,7 +46,7 @@ def event_of(envelope: Envelope, body: Body, *, seen: int, index: int, position:
     kind, rest = made
     return Event(
         kind=kind, seen=seen, day=min(envelope.effective_date.toordinal(), seen), lender=envelope.tenant,
-        account=envelope.account or b"", index=index, position=position, **rest,
+        account=envelope.account or b"", index=index, position=position, told=told, **rest,
     )  # fmt: skip
 
 

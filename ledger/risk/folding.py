@@ -9,7 +9,8 @@ Rules
   the fold comes to know that the day has passed. So day ticks may come often, seldom or never: the state is the same.
 - A plan that is told late names due dates that are past, and what was paid on them is told after it. So nothing is judged
   on the day on which a first plan is learnt, and no plan makes a loan later that day than it was known to be: what was
-  told by the time the next day begins counts. The misses that are left then keep their own dates.
+  told by the time the next day begins counts. The misses that are left then keep their own dates. A plan told on a day of
+  the ledger that none of its due dates is before was not told late, however far that day is behind the clock.
 - Evergreening is domain rule 10 as ledger.loan.evergreening states it: a new loan within 7 days of a repayment that
   clears 80 % or more of what an account owes that was late in the last 30 days, at any lender. Here whichever of the two
   came first: who takes the loan a day before the payment does the same. A round trip: an instalment paid days
@@ -182,8 +183,10 @@ def _evergreen(shared: Shared, counts: Counts, event: Event) -> None:
 
 def _schedule(state: State, counts: Counts, event: Event) -> None:
     shared, loan = state.shared, _loan(state, event)
-    loan.planned = loan.planned if loan.rows else shared.day
-    loan.held, loan.learnt = dpd(loan, shared.day), shared.day
+    new = not loan.rows or loan.planned == shared.day
+    if not _in_time(event, shared.day):
+        loan.planned = shared.day if new else loan.planned
+        loan.held, loan.learnt = dpd(loan, shared.day), shared.day
     loan.rows, loan.met, loan.toward = event.rows, 0, loan.paid
     loan.entry, loan.position = event.index, event.position
     loan.payable = sum(amount for _, amount in event.rows)
@@ -191,9 +194,14 @@ def _schedule(state: State, counts: Counts, event: Event) -> None:
         loan.toward -= loan.rows[loan.met][1]
         loan.met += 1
     # What an earlier version was judged for is not judged again under this one.
-    new = loan.planned == shared.day
     loan.judged = 0 if new else bisect_right(loan.rows, shared.day - MISS_AFTER_DAYS - 1, key=due_day)
+    _judge(shared, event.lender, event.account, loan)
     shared.wake = min(shared.wake, _wakes(loan))
+
+
+def _in_time(plan: Event, today: int) -> bool:
+    """Whether a plan was told before its first instalment was due, by a ledger whose own days are behind the clock."""
+    return bool(plan.told) and plan.told < today and plan.rows[0][0] >= plan.told
 
 
 def _repayment(state: State, counts: Counts, event: Event) -> None:

@@ -118,6 +118,20 @@ async def attestations_between(
     return [Found(index, committed_at, AttestationRow(*columns)) for index, committed_at, *columns in rows]
 
 
+_TICKS_UNTIL = """
+SELECT idx, day FROM day_tick
+ WHERE log_id = $1 AND idx < $3
+   AND idx >= coalesce((SELECT max(idx) FROM day_tick WHERE log_id = $1 AND idx < $2), 0)
+ ORDER BY idx
+"""
+
+
+async def ticks_until(connection: Connection, first: int, end: int) -> list[tuple[int, int]]:
+    """(entry, day as an ordinal) of the days that began in entries ``first`` to before ``end``, and of the one before."""
+    rows = await connection.fetch(_TICKS_UNTIL, LOG_ID, first, end)
+    return [(row["idx"], row["day"].toordinal()) for row in rows]
+
+
 _EPOCH_HOLDS = "SELECT 1 FROM head WHERE log_id = $1 AND epoch = $2 FOR SHARE"
 
 

@@ -230,6 +230,21 @@ async def test_what_a_history_leaves_unpaid_is_told_once_when_the_next_day_begin
     await ensure_sound(database)
 
 
+async def test_a_plan_told_before_it_was_due_by_the_ledgers_own_days_is_judged_at_once(world: World) -> None:
+    await world.node.ticker.begin(TODAY - timedelta(days=121))  # past days are begun one by one: due first on 120
+    await world.bring(world.baobab, paid=0)
+    await world.node.ticker.begin(TODAY - timedelta(days=116))
+    assert sorted(await world.alerts()) == [("baobab", "dpd_30"), ("baobab", "dpd_60"), ("baobab", "first_miss")]
+
+
+async def test_a_plan_told_after_a_day_of_the_ledger_on_which_it_was_due_is_told_late(world: World) -> None:
+    await world.node.ticker.begin(TODAY - timedelta(days=119))
+    await world.bring(world.baobab, paid=0)
+    assert await world.alerts() == []
+    world.clock.days = 1
+    assert sorted(await world.alerts()) == [("baobab", "dpd_30"), ("baobab", "dpd_60"), ("baobab", "first_miss")]
+
+
 async def test_the_day_of_a_tick_is_not_the_watchers_day(world: World) -> None:
     await world.lend(world.baobab, due=(5,))
     await world.node.ticker.begin(TODAY - timedelta(days=3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from ledger.risk.borrower import Counts, Event, Shared, State, Trace, decode_own, decode_shared, encode_part
 from ledger.risk.features import FEATURES, advance, as_of, decode_state, encode_state, fold
@@ -110,6 +111,18 @@ def test_an_instalment_that_was_due_days_before_its_plan_was_told_is_missed_on_t
     state = folded(loan_events("acacia", b"a" * 32, TOLD - 32, seen=TOLD))
     assert [as_of(state, "acacia", TOLD + days).missed_own for days in (0, 1, 2, 3)] == [0, 0, 1, 1]
     assert [as_of(state, "acacia", TOLD + days).dpd_own for days in (0, 1, 2)] == [0, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("ledger_day", "missed"), [(0, 0), (LONG_AGO + 29, 3), (LONG_AGO + 30, 3), (LONG_AGO + 31, 0), (TOLD, 0)]
+)
+def test_a_plan_that_the_ledger_knew_on_a_day_of_its_own_before_it_was_due_is_not_told_late(
+    ledger_day: int, missed: int
+) -> None:
+    paid_out, plan = loan_events("acacia", b"a" * 32, LONG_AGO, seen=TOLD)
+    state = folded([paid_out, structs.replace(plan, told=ledger_day)])
+    assert as_of(state, "acacia", TOLD).missed_own == missed
+    assert as_of(state, "acacia", TOLD + 1).missed_own == 3
 
 
 def test_two_versions_of_a_plan_that_are_told_on_one_day_are_judged_once_by_the_second() -> None:

@@ -45,7 +45,9 @@ FOLD: dict[str, Any] = {  # kind: (loan, body, day) -> what changes, but for sta
     "agreement": lambda s, b, d: dict.fromkeys(TERMS) | {"collateral": False, "graceDays": 0, "opened": d} | b | LINK(b),
     "charge_off": lambda s, b, d: {"charged_off": s.charged_off or d,
         "firstDelinquency": s.firstDelinquency or b.get("firstDelinquency")}, "transfer": lambda s, b, d: {"closed": d},
-    "closure": lambda s, b, d: {"closed": d} | (PAID | {"cleared": d} if b["cause"] == "paid" else {}),
+    "closure": lambda s, b, d: {"closed": d} | (PAID | {"cleared": d} | (  # before the books: their word is the newer one
+        {"balance": s.balance or 0, "pastDue": s.pastDue or 0, "since": s.since} if d < s.first else {})
+        if b["cause"] == "paid" else {}),
     "cure": lambda s, b, d: {"defaulted": s.defaulted and iso(b["probationEnd"])},
     "default": lambda *_: {"defaulted": date.max}, "dispute": lambda s, b, d: {"disputed": b["state"] == "opened"},
     "disbursement": lambda s, b, d: {"balance": (s.balance or 0) + s.take},
@@ -130,6 +132,7 @@ def read_proof(data: bytes) -> list[Any]:  # a C2SP tlog-proof in the order of a
     return [note, form, int(place[6:]), note.partition("\n")[0], path, unbase64(extra[6:]).decode()]
 def figures(events: list[Any], as_of: date) -> tuple[dict[str, Any], set[str]]:  # what these say; what is unsure
     blank = dict.fromkeys([*SHOWN, *FLAGS, "told", "cleared", "planned"]) | {"graceDays": 0, "met": 0, "stage": "new"}
+    blank["first"] = date.max  # the first day of which the books speak, while they and terms are all there is of money
     s, months, unsure, newest = SimpleNamespace(**blank, pauses=[], plan=[]), dict[int, str](), set[str](), date.min
     for kind, b, day in ((event["kind"], event["body"], iso(event["effectiveDate"])) for event in events):
         event = b["cause"] if kind == "closure" else b.get("outcome", kind)
@@ -139,11 +142,15 @@ def figures(events: list[Any], as_of: date) -> tuple[dict[str, Any], set[str]]: 
                 "repayment": not share or not (s.planned or "excess" in share), "status_snapshot": not s.plan,
                 "schedule": not (s.told or s.lastPaid or s.plan or b.get("cause") in ANEW), "disbursement": not s.planned}
         money = kind in {*fits, *PAST} and (not books or "status" in b) and event in ("paid", b.get("outcome", kind))
-        here = fits.get(kind) and (day >= newest or kind == "agreement")  # forwards in time, or it takes a replay
+        early = kind == "agreement" or (kind == "closure" and day < s.first)
+        here = fits.get(kind) and (day >= newest or early)  # forwards in time, or it takes a replay
         unsure |= SHOWN if day > as_of or kind in ("correction", "deletion") else MONEY if money and not here else set()
+        unsure |= {*BOOKS, *BOUGHT} if books and "status" in b and day < (s.told or day) else set()  # newer books are told
         s.take = share.get("principal", 0) if share else b.get("amount", 0)  # what no plan asks for is income
         vars(s).update({name: b[name] for name in ("currency", "product") if name in b} | FOLD.get(kind, SAME)(s, b, day))
         clears, newest = kind == "repayment" and s.balance is not None and s.portfolioType not in LINES, max(newest, day)
+        if money and kind != "agreement":
+            s.first = min(s.first, day) if books and (s.balance or 0) <= 0 else date.min
         s.cleared = None if (s.balance or 0) > 0 else s.cleared or (day if clears else None)
         if books:
             late = str(min(b.get("dpd", 0) // 30, 6)) if {"dpd", "status"} & {*b} else "D"

@@ -17,7 +17,7 @@ from ledger.loan.account import account
 from ledger.loan.facts import FOLDED_KINDS
 from ledger.loan.fold import fold
 from ledger.view.credit_view import line_of
-from tests.support.random_loans import ACCOUNT, FIRST_DAY, random_life, told_of
+from tests.support.random_loans import ACCOUNT, FIRST_DAY, STATUSES, random_body, random_life, told_of
 from tests.verifier.small_ledger import SmallLedger, agreement
 from verifier.tallystick_verify import SHOWN, dump, figures
 
@@ -74,3 +74,69 @@ def test_both_forget_the_same_months_when_a_much_later_one_is_reported(months_la
     assert state is not None
     theirs, _ = figures([json.loads(attestation.data) for attestation in life], as_of)
     assert theirs["history"] == line_of(state, lender="acacia", account=ACCOUNT, as_of=as_of).history
+
+
+def _closed_life(random: Random, ledger: SmallLedger) -> list[Attestation]:
+    """The file of a loan as its lender sends it: terms, months, the books, and that it was paid some days before."""
+    on, life = FIRST_DAY + timedelta(days=random.randrange(400)), list[Attestation]()
+
+    def tell(kind: str, day: date) -> None:
+        body = random_body(random, kind, day, 0)
+        life.append(ledger.attest("acacia", body, day.isoformat(), ACCOUNT))
+
+    tell("agreement", on - timedelta(days=random.randrange(-10, 300)))
+    for back in range(random.randrange(3), 0, -1):
+        month = credit.StatusSnapshot(history_code=random.choice("012L"))
+        life.append(ledger.attest("acacia", month, (on - timedelta(days=15 * back)).isoformat(), ACCOUNT))
+    for _ in range(random.choice((1, 1, 1, 2, 3))):
+        books = msgspec.structs.replace(
+            random_body(random, "status_snapshot", on, 0), status=random.choice(STATUSES[1:])
+        )
+        books = msgspec.structs.replace(books, balance=random.choice((0, 0, None, books.balance)))
+        day = on + timedelta(days=random.randrange(-5, 30))
+        life.append(ledger.attest("acacia", books, day.isoformat(), ACCOUNT))
+    if random.randrange(3) == 0:
+        tell(random.choice(("charge_off", "dispute", "agreement")), on)
+    closed = credit.Closure(cause="paid")
+    life.append(ledger.attest("acacia", closed, (on - timedelta(days=random.randrange(-10, 40))).isoformat(), ACCOUNT))
+    for _ in range(random.choice((0, 0, 1, 2))):
+        on += timedelta(days=random.randrange(40))
+        tell(random.choice(("repayment", "status_snapshot", "charge_off", "dispute", "agreement")), on)
+    return life
+
+
+def test_the_verifier_tells_a_loan_whose_books_are_told_before_the_older_day_on_which_it_was_paid() -> None:
+    random, ledger, sure = Random(5), SmallLedger(), 0
+    for _ in range(600):
+        life = _closed_life(random, ledger)
+        as_of = FIRST_DAY + timedelta(days=2_000)
+        theirs, unsure = figures([json.loads(attestation.data) for attestation in life], as_of)
+        theirs.pop("continues", None)
+        known = json.loads(dump({name: value for name, value in theirs.items() if name not in unsure}))
+        ours = {name: value for name, value in shown(life, as_of).items() if name not in unsure}
+        assert known == ours, [(a.envelope.kind, a.envelope.effective_date.isoformat(), a.body) for a in life]
+        sure += not unsure
+    assert sure > 200
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        ((), True),
+        ((credit.StatusSnapshot(history_code="1"),), True),
+        ((credit.StatusSnapshot(balance=100, dpd=0, status="current"),), False),
+        ((credit.Disbursement(amount=100, currency="KES", tranche=1),), False),
+    ],
+)
+def test_a_back_dated_closure_is_told_only_where_the_books_of_later_days_are_all_that_moved_money(
+    before: tuple[Any, ...], told: bool
+) -> None:
+    ledger = SmallLedger()
+    books = credit.StatusSnapshot(balance=0, dpd=0, status="closed")
+    bodies = [(agreement(), "2025-01-01"), *((body, "2025-12-31") for body in before), (books, "2026-01-31"),
+              (credit.Closure(cause="paid"), "2026-01-30")]  # fmt: skip
+    life = [ledger.attest("acacia", body, on, ACCOUNT) for body, on in bodies]
+    theirs, unsure = figures([json.loads(attestation.data) for attestation in life], date(2026, 1, 31))
+    assert (not unsure) == told
+    if told:
+        assert (theirs["stage"], theirs["balance"], theirs["closed"]) == ("paid", 0, date(2026, 1, 30))

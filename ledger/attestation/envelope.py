@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from datetime import date
 from hashlib import sha256
+from string import ascii_uppercase
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -35,6 +36,12 @@ from ledger.limits import ATTESTATION_BYTES_MAX, REFS_MAX, SALT_BYTES
 
 SCHEMA_VERSION: Final = 1
 LEAF_PREFIX: Final = b"\x00"
+
+_UUID_FORM: Final = 0xF << 76 | 3 << 62
+_UUID_V7: Final = 7 << 76 | 2 << 62
+"""Where a UUID says its version and variant, and what a UUIDv7 says there."""
+_COUNTRIES: Final = frozenset(first + second for first in ascii_uppercase for second in ascii_uppercase)
+"""Every pair of capital letters: which of them are countries changes, and is not the ledger's to say."""
 
 LegalBasis = Literal["consent", "contract", "legal_obligation", "legitimate_interest", "court_order"]
 Hash32 = Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -140,18 +147,19 @@ def parse_lines(lines: list[bytes], first: int = 0) -> list[Attestation]:
 
 def check_envelope(envelope: Envelope, body: Body) -> None:
     """The envelope's rules beyond its types, then those of its kind. Raises InvalidInput."""
-    number = envelope.id.int
-    if number >> 76 & 0xF != 7 or number >> 62 & 3 != 2:
+    if envelope.id.int & _UUID_FORM != _UUID_V7:
         raise InvalidInput("id_not_uuidv7", "an attestation's id is a UUIDv7 (RFC 9562 section 5.7)", path="$.id")
     country = envelope.jurisdiction
-    if not (country.isascii() and country.isalpha() and country.isupper()):
+    if country not in _COUNTRIES:
         raise InvalidInput("jurisdiction_unknown", "an ISO 3166 alpha-2 code", path="$.jurisdiction", found=country)
     about = SPECS[envelope.kind].about
-    if about == "account" and (envelope.account is None or envelope.subject is None or envelope.role is None):
-        raise InvalidInput("field_missing", f"{envelope.kind} needs account, subject and role", path="$.account")
-    if about == "subject" and (envelope.subject is None or envelope.account is not None):
-        raise InvalidInput("field_missing", f"{envelope.kind} is about a subject and no account", path="$.subject")
-    if about == "nothing" and (envelope.subject is not None or envelope.account is not None):
+    if about == "account":
+        if envelope.account is None or envelope.subject is None or envelope.role is None:
+            raise InvalidInput("field_missing", f"{envelope.kind} needs account, subject and role", path="$.account")
+    elif about == "subject":
+        if envelope.subject is None or envelope.account is not None:
+            raise InvalidInput("field_missing", f"{envelope.kind} is about a subject and no account", path="$.subject")
+    elif envelope.subject is not None or envelope.account is not None:
         raise InvalidInput("field_unknown", f"{envelope.kind} is about neither account nor subject", path="$.subject")
     check_body(envelope.kind, body, len(envelope.refs))
 

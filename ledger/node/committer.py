@@ -464,15 +464,15 @@ _NOTHING_BEFORE = (None, None)
 
 
 def _rows(accepted: list[Pending]) -> list[AttestationRow]:
-    rows = []
+    rows, new = [], tuple.__new__  # what AttestationRow(...) comes to, without the names being looked at each time
     for pending in accepted:
         tenant, batch = pending.key
         columns = zip(pending.batch.attestations, pending.batch.paths, pending.sealed, pending.chain, strict=True)
         for position, (attestation, path, sealed, previous) in enumerate(columns):
             envelope = attestation.envelope
             before, place = previous or _NOTHING_BEFORE
-            rows.append(AttestationRow(
+            rows.append(new(AttestationRow, (
                 tenant, batch, position, envelope.id, envelope.kind, envelope.subject, before, place,
                 attestation.commitment, path, sealed,
-            ))  # fmt: skip
+            )))  # fmt: skip
     return rows

@@ -252,10 +252,10 @@ class _Replays:
 
 def loan_rows(loans: Mapping[LoanKey, CachedLoan]) -> list[LoanRow]:
     """Loans as rows of their projection."""
-    rows = []
+    rows, new = [], tuple.__new__  # what LoanRow(...) comes to, without the names being looked at each time
     for key, (version, (batch, position), state) in loans.items():
         tenant, account = split_key(key)
-        rows.append(LoanRow(tenant, account, state.subject, version, batch, position, encode_state(state)))
+        rows.append(new(LoanRow, (tenant, account, state.subject, version, batch, position, encode_state(state))))
     return rows
 
 

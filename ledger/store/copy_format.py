@@ -20,6 +20,10 @@ NULL: Final = b"\xff\xff\xff\xff"
 _UUID: Final = b"\x00\x00\x00\x10"
 _HASH: Final = b"\x00\x00\x00\x20"
 _INT2: Final = tuple(b"\x00\x00\x00\x02" + number.to_bytes(2, "big") for number in range(4_096))
+_INT2_UUID: Final = tuple(number + _UUID for number in _INT2)
+_INT2_HASH: Final = tuple(number + _HASH for number in _INT2)
+"""A small integer with the length of what comes behind it in every row: one piece less to put together."""
+_UNCHAINED: Final = NULL + NULL + _HASH
 _ATTESTATION: Final = len(AttestationRow._fields).to_bytes(2, "big")
 _LOAN: Final = len(LoanRow._fields).to_bytes(2, "big")
 
@@ -41,13 +45,13 @@ def attestation_stream(rows: Sequence[AttestationRow]) -> bytes:
         if kind not in kinds:
             kinds[kind] = sized(kind.encode())
         if before is None or place is None:
-            chained = NULL + NULL
+            chained = _UNCHAINED
         else:
             found = places.get(id(before))  # the rows keep it alive, so its identity stays its own
-            chained = (found or places.setdefault(id(before), _UUID + before.bytes)) + _INT2[place]
+            chained = (found or places.setdefault(id(before), _UUID + before.bytes)) + _INT2_HASH[place]
         parts += (
-            begins, _INT2[position], _UUID, id_.bytes, kinds[kind], NULL if subject is None else _HASH + subject, chained,
-            _HASH, commitment, len(path).to_bytes(4, "big"), path, len(sealed).to_bytes(4, "big"), sealed,
+            begins, _INT2_UUID[position], id_.bytes, kinds[kind], NULL if subject is None else _HASH + subject, chained,
+            commitment, len(path).to_bytes(4, "big"), path, len(sealed).to_bytes(4, "big"), sealed,
         )  # fmt: skip
     parts.append(TRAILER)
     return b"".join(parts)

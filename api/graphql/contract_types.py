@@ -141,7 +141,7 @@ def contract_of(known: KnownContract) -> Contract:
         currency=document.currency, signed_by=list(memory.signed), parties=list(document.parties.roles()),
         in_force_since=Date(date.fromordinal(memory.began)) if memory.began else None, expires=Date(document.expires),
         document=known.row.document.decode(), rules=[_rule(rule) for rule in document.rules],
-        proposals=[_proposal(one) for one in memory.proposals], lender_name=document.parties.lender,
+        proposals=[_proposal(one) for one in known.proposals], lender_name=document.parties.lender,
     )  # fmt: skip
 
 

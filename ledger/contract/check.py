@@ -82,6 +82,24 @@ def compiled(data: bytes) -> CompiledContract:
     return compile_contract(read_document(data))
 
 
+@lru_cache(maxsize=CONTRACTS_CACHED_MAX)
+def executable(data: bytes) -> CompiledContract | None:
+    """``compiled``, with None for a contract that this version cannot execute: one that pins another engine or another
+    vocabulary, or that was sound by rules of another time.
+
+    Raises Unavailable, where the engine itself is missing here: that passes, so nothing may be concluded from it.
+    """
+    try:
+        return compiled(data)
+    except InvalidInput:
+        return None
+
+
+def pins_this_engine(document: Document) -> bool:
+    """Whether a document is to be executed by this very version, so that there is no excuse if it cannot be."""
+    return document.engine == ENGINE and document.schema == SCHEMA
+
+
 def effects_per_cause(document: Document) -> int:
     """The most effects that one event may have: for each trigger, those of its rules and of what they trigger.
 

@@ -12,6 +12,8 @@ Rules
 - Where no rule waits for what happened, nothing is looked at: most events cost a look into a table.
 - A contract's own steps move its memory here; an accepted or declined proposal is an event like any other.
 - Only contracts that were put in are seen.
+- A contract that this version cannot execute (it pins another engine, say, from before an upgrade) does nothing: its cause
+  goes on, its own steps still move it, and it can be ended. It is never proposed here.
 
 It reads no clock and no store: loans and contracts are handed in.
 """
@@ -26,8 +28,8 @@ from uuid import UUID
 from ledger.attestation.contract_kinds import Cause, Effect, Tick
 from ledger.attestation.contract_kinds import Contract as ContractStep
 from ledger.attestation.envelope import Attestation
-from ledger.contract.check import compiled
-from ledger.contract.document import Document
+from ledger.contract.check import compiled, executable
+from ledger.contract.document import Document, read_document
 from ledger.contract.engine import BLIND, Inputs, execute, listens
 from ledger.contract.inputs import loan_inputs
 from ledger.contract.memory import ContractState, Memory, after_step
@@ -65,7 +67,7 @@ class Placed(NamedTuple):
 class Held:
     """One contract in hand, by its document's canonical bytes. ``memory`` None: it is being proposed.
 
-    ``contract`` and ``document`` raise what check.compiled raises, where this process cannot execute it.
+    ``contract`` raises Unavailable where the engine is missing; ``document`` what read_document raises.
     """
 
     data: bytes
@@ -73,14 +75,15 @@ class Held:
     memory: Memory | None
 
     @property
-    def contract(self) -> CompiledContract:
-        """Ready to execute."""
-        return compiled(self.data)
+    def contract(self) -> CompiledContract | None:
+        """Ready to execute; None: not by this version, so it does nothing."""
+        return executable(self.data)
 
     @property
     def document(self) -> Document:
         """What the parties signed."""
-        return self.contract.document
+        contract = self.contract
+        return read_document(self.data) if contract is None else contract.document
 
     @property
     def in_force(self) -> bool:
@@ -153,6 +156,7 @@ class Docket:
         if held is None:
             if step.document is None:
                 raise Refused("contract_unknown", "no such contract", path="$.body.contract")
+            compiled(step.document)  # whoever proposes today does so in today's terms
             held = Held(step.document, envelope.subject or b"", None)
             if held.document.parties.borrower != envelope.subject:
                 raise InvalidInput("contract_mismatch", "the contract is with another borrower", path="$.subject")
@@ -165,7 +169,7 @@ class Docket:
         if held.memory is None or not held.in_force:
             return ()
         contract = held.contract
-        if not hears(contract, attestation, self._deployment):
+        if contract is None or not hears(contract, attestation, self._deployment):
             return ()
         after = loans(LoanRef(key.lender, contract.document.account))
         before = placed.before if attestation.envelope.account is not None else after

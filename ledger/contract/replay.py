@@ -14,6 +14,8 @@ Rules
   ``effect_extra``: there and not due. ``effect_differs``: the right id, other bytes. ``effect_twice``: there again.
   ``effect_early``: stands before its cause. ``document_missing``: a contract that cannot be read is named; its effects
   are neither right nor wrong, and are counted as ``untold``. ``step_refused``: the contract's life has no such step.
+- A contract that pins another engine or vocabulary is not executed, and that is no fault: its steps are followed, its
+  effects are ``untold``. The version that it pins can tell.
 - A fault proves itself: the inclusion of the cause and of the effect, the signed document, and this rule. The key that
   signed the log answers for it.
 - ``first`` and ``last`` choose the causes that are compared, by log index; everything before is folded all the same.
@@ -33,7 +35,8 @@ from uuid import UUID
 from ledger.attestation.contract_kinds import Cause, Effect, Tick
 from ledger.attestation.contract_kinds import Contract as ContractStep
 from ledger.attestation.envelope import Attestation, Envelope, encode_body
-from ledger.contract.check import compiled
+from ledger.contract.check import executable, pins_this_engine
+from ledger.contract.document import Document, contract_hash, read_document
 from ledger.contract.engine import BLIND, Event, Inputs, execute, listens
 from ledger.contract.inputs import LoanInputs, loan_inputs
 from ledger.contract.landing import LANDED_KINDS
@@ -94,7 +97,8 @@ class Replayed:
 
 @dataclass
 class _Running:
-    contract: CompiledContract
+    document: Document
+    contract: CompiledContract | None
     memory: Memory | None
 
 
@@ -161,8 +165,18 @@ class Replayer:
         return tuple(islice(self._bodies.values(), skip, None))
 
     def memories(self) -> dict[bytes, tuple[CompiledContract, Memory]]:
-        """What each contract remembers now, by its hash; ended ones too."""
-        return {key: (one.contract, one.memory) for key, one in self._running.items() if one.memory is not None}
+        """What each contract that was executed remembers now, by its hash; ended ones too."""
+        return {
+            key: (one.contract, one.memory) for key, one in self._running.items()
+            if one.memory is not None and one.contract is not None
+        }  # fmt: skip
+
+    def unexecuted(self) -> dict[bytes, tuple[Document, Memory]]:
+        """Contracts that pin another engine, by hash, with what their own steps alone come to."""
+        return {
+            key: (one.document, one.memory) for key, one in self._running.items()
+            if one.memory is not None and one.contract is None
+        }  # fmt: skip
 
     def _landed(self, envelope: Envelope) -> bool:
         """Whether this is the event that an effect meant for the loan: it was published with the effect, and no contract
@@ -189,34 +203,30 @@ class Replayer:
         if running is None:
             return
         try:
-            running.memory = after_step(running.memory, running.contract.document, step, day.toordinal())
+            running.memory = after_step(running.memory, running.document, step, day.toordinal())
         except TallystickError:
             self._tally.faults.append(_of_step("step_refused", step))
             return
         if running.memory.state in (ContractState.TERMINATED, ContractState.WITHDRAWN):
-            self._forget(running.contract)
+            self._forget(step.contract, running.document)
 
     def _read(self, step: ContractStep) -> _Running | None:
         """The contract of a step, by its document; its memory is not there yet."""
-        data = step.document or self._documents.get(step.contract)
-        try:
-            contract = compiled(data or b"")
-        except TallystickError:
-            contract = None
-        if contract is None or contract.hash != step.contract:
+        found = _found(step.document or self._documents.get(step.contract) or b"", step.contract)
+        if found is None or found.contract is None:
             self._unreadable.add(step.contract)
+        if found is None:
             self._tally.faults.append(_of_step("document_missing", step))
             return None
-        document = contract.document
-        running = self._running[step.contract] = _Running(contract, None)
-        self._by_account.setdefault((document.parties.lender, document.account), []).append(contract.hash)
-        self._by_subject.setdefault(document.parties.borrower, []).append(contract.hash)
-        return running
+        self._running[step.contract] = found
+        document = found.document
+        self._by_account.setdefault((document.parties.lender, document.account), []).append(step.contract)
+        self._by_subject.setdefault(document.parties.borrower, []).append(step.contract)
+        return found
 
-    def _forget(self, contract: CompiledContract) -> None:
-        document = contract.document
-        self._by_account[document.parties.lender, document.account].remove(contract.hash)
-        self._by_subject[document.parties.borrower].remove(contract.hash)
+    def _forget(self, contract: bytes, document: Document) -> None:
+        self._by_account[document.parties.lender, document.account].remove(contract)
+        self._by_subject[document.parties.borrower].remove(contract)
 
     def _concerned(self, entry: LogAttestation) -> list[_Running]:
         """Contracts that hear of an attestation, in order of their hashes: the order of execution."""
@@ -230,11 +240,14 @@ class Replayer:
         else:
             hashes = sorted(self._by_subject.get(envelope.subject or b"", ()))
         found = [self._running[key] for key in hashes]
-        return [one for one in found if hears(one.contract, entry.attestation, self._deployment)]
+        return [
+            one for one in found
+            if one.contract is not None and hears(one.contract, entry.attestation, self._deployment)
+        ]  # fmt: skip
 
     def _execute(self, running: _Running, entry: LogAttestation, before: LoanState | None) -> None:
-        contract, memory, document = running.contract, running.memory, running.contract.document
-        if memory is None:
+        contract, memory, document = running.contract, running.memory, running.document
+        if memory is None or contract is None:
             return
         after = self._loans.of(document.parties.lender, document.account)
         if entry.attestation.envelope.account is None:
@@ -280,6 +293,17 @@ class Replayer:
         self._met.add(found.id)
         if code is not None:
             self._tally.faults.append(_fault(code, found, expected=due, found=data))
+
+
+def _found(data: bytes, contract: bytes) -> _Running | None:
+    """A contract from its document; None when that is not the document, or was never one to execute."""
+    try:
+        document, compiled = read_document(data), executable(data)
+    except TallystickError:
+        return None
+    if contract_hash(document) != contract or (compiled is None and pins_this_engine(document)):
+        return None
+    return _Running(document, compiled, None)
 
 
 def _inputs(event: Event, loan: LoanState | None) -> Inputs:

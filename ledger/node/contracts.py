@@ -1,12 +1,15 @@
 """Contracts: proposed by a lender, signed by all parties, ended or answered by them. Each step is an attestation.
 
 Rules
-- A lender proposes and signs in its own name; a borrower signs about their own pseudonym. Nobody else sees a contract.
+- A lender proposes and signs in its own name; a borrower or guarantor signs by their own pseudonym. Nobody else sees a
+  contract.
 - The lender signs a step with a key of its own (a JWS that it sends), else with the key that the deployment keeps for it.
 - A borrower or guarantor signs with their own key, or the deployment does after it authenticated them; the step says
   which.
 - What contracts do to a lender's loans is signed with a key that the deployment keeps: the lender's signature under a
   contract is what allows it, so such a key is made then, if there is none.
+- A contract that this version cannot execute (check.executable) is not signed and its proposals are not answered; it can
+  be withdrawn or ended.
 - Every request carries an idempotency key; the same one again gets the first answer.
 """
 
@@ -23,7 +26,7 @@ from ledger.attestation.jws import sign_jws, verify_jws
 from ledger.attestation.keys import ES256, KeyHistory, PrivateKey, admit_public_key
 from ledger.contract.check import examine
 from ledger.contract.document import Document, canonical_bytes, contract_hash, read_document
-from ledger.contract.memory import Memory, decode_memory, waiting_proposals
+from ledger.contract.memory import Memory, Proposal, decode_memory, waiting_proposals
 from ledger.contract.program import CompiledContract
 from ledger.contract.steps import CONTRACT_TYPE, step_payload
 from ledger.errors import Conflict, InvalidInput, NotFound, Refused, Untrusted
@@ -38,7 +41,7 @@ from ledger.node.publisher import Publisher
 from ledger.node.sealer import Sealer
 from ledger.store.attestation_rows import AttestationRow, attestations_at
 from ledger.store.contract_rows import ContractRow, EffectRow, contracts_seen, effects_of, last_tick, read_contract
-from ledger.store.database import Database
+from ledger.store.database import Connection, Database
 from ledger.store.loan_rows import read_loan
 from ledger.types import AccountRef, Subject, TenantId, UnixMillis
 
@@ -56,16 +59,22 @@ class Caller:
 
 @dataclass(frozen=True)
 class KnownContract:
-    """A contract as its parties see it."""
+    """A contract as its parties see it. ``today`` is the last day that began, an ordinal; 0 before the first."""
 
     row: ContractRow
     document: Document
     memory: Memory
+    today: int
 
     @property
     def hash(self) -> bytes:
         """Its name: SHA-256 of the canonical document."""
         return self.row.contract
+
+    @property
+    def proposals(self) -> tuple[Proposal, ...]:
+        """What may still be answered: a proposal that lapsed is none."""
+        return waiting_proposals(self.memory, self.today)
 
 
 @dataclass(frozen=True)
@@ -121,8 +130,10 @@ class Contracts:
             return await self.seen(caller, contract)
         known = await self.seen(caller, contract)
         party = _party_of(caller, known.document)
+        if step in ("signed", "accepted", "declined"):
+            self._ensure_fit(known.document)
         if effect is not None:
-            await self._ensure_waiting(known.memory, effect, party)
+            _ensure_waiting(known, effect, party)
         if party == "lender" and step == "signed":
             await self._ensure_executor_key(TenantId(known.document.parties.lender))
         await self._publish(known.document, step, party, request, reason=reason, effect=effect, own=own)
@@ -131,17 +142,18 @@ class Contracts:
     async def seen(self, caller: Caller, contract: bytes) -> KnownContract:
         """A contract as one of its parties may see it. Raises NotFound ``contract_unknown``."""
         async with self._reading(caller) as connection:
-            row = await read_contract(connection, contract)
+            row, today = await read_contract(connection, contract), await _today(connection)
         if row is None:
             raise NotFound("contract_unknown", "no such contract")
-        return _known(row)
+        return _known(row, today)
 
     async def page(
         self, caller: Caller, after: bytes, limit: int, account: AccountRef | None = None
     ) -> list[KnownContract]:
         """Contracts of a party by hash; ``after`` is exclusive."""
         async with self._reading(caller) as connection:
-            return [_known(row) for row in await contracts_seen(connection, after, limit, account)]
+            today = await _today(connection)
+            return [_known(row, today) for row in await contracts_seen(connection, after, limit, account)]
 
     async def history(self, caller: Caller, contract: bytes, after: tuple[int, int], limit: int) -> list[PastEffect]:
         """What a contract did, in log order. Raises NotFound ``contract_unknown``."""
@@ -192,14 +204,6 @@ class Contracts:
         if currency and currency != document.currency:
             raise InvalidInput("contract_mismatch", "the loan is in another currency", path="$.currency",
                                expected=currency, found=document.currency)  # fmt: skip
-
-    async def _ensure_waiting(self, memory: Memory, effect: bytes, party: Party) -> None:
-        """A proposal is answered by whom it waits for, on the days until it lapses."""
-        async with self._database.reading() as connection:
-            last = await last_tick(connection)
-        waiting = waiting_proposals(memory, 0 if last is None else last.toordinal())
-        if not any(one.id == effect and party in one.needs for one in waiting):
-            raise Refused("proposal_not_open", "no such proposal waits for this party", path="effect")
 
     async def _ensure_executor_key(self, lender: TenantId) -> None:
         try:
@@ -274,8 +278,19 @@ def _party_of(caller: Caller, document: Document) -> Party:
     return "borrower" if caller.subject == document.parties.borrower else "guarantor"
 
 
-def _known(row: ContractRow) -> KnownContract:
-    return KnownContract(row, read_document(row.document), decode_memory(row.memory))
+def _ensure_waiting(known: KnownContract, effect: bytes, party: Party) -> None:
+    """A proposal is answered by whom it waits for, on the days until it lapses."""
+    if not any(one.id == effect and party in one.needs for one in known.proposals):
+        raise Refused("proposal_not_open", "no such proposal waits for this party", path="effect")
+
+
+async def _today(connection: Connection) -> int:
+    last = await last_tick(connection)
+    return 0 if last is None else last.toordinal()
+
+
+def _known(row: ContractRow, today: int) -> KnownContract:
+    return KnownContract(row, read_document(row.document), decode_memory(row.memory), today)
 
 
 def _day(now: UnixMillis) -> date:

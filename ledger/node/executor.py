@@ -28,10 +28,9 @@ import msgspec
 from ledger.attestation.contract_kinds import Effect, Tick
 from ledger.attestation.envelope import Attestation
 from ledger.attestation.risk_kinds import Alert, AlertCause
-from ledger.contract.check import compiled
 from ledger.contract.docket import ContractKey, Docket, Held, LoanRef, Placed
 from ledger.contract.landing import CONTRACT_RULE, Landing, alert_of, landed
-from ledger.contract.memory import ContractState, decode_memory, encode_memory
+from ledger.contract.memory import decode_memory, encode_memory
 from ledger.contract.routing import hears_ticks
 from ledger.errors import InvariantBroken
 from ledger.limits import BATCH_ATTESTATIONS_MAX
@@ -97,8 +96,9 @@ class Executor:
         for row in await lock_contracts(connection, keys):
             key = ContractKey(row.tenant, row.contract)
             session.stored.add(key)
-            session.docket.put(key, Held(row.document, row.subject, decode_memory(row.memory)))
-            if row.state == ContractState.IN_FORCE and not hears_ticks(compiled(row.document)):
+            held = Held(row.document, row.subject, decode_memory(row.memory))
+            session.docket.put(key, held)
+            if held.in_force and (held.contract is None or not hears_ticks(held.contract)):
                 self._book.note_dayless(key)
         return session
 
@@ -180,7 +180,7 @@ class Executor:
                 continue
             row = ContractRow(
                 key.lender, key.hash, held.document.account, held.subject, held.memory.state,
-                held.data, encode_memory(held.memory), now,
+                held.data, encode_memory(held.memory), now, held.document.parties.guarantor,
             )  # fmt: skip
             if key in session.stored:
                 moved.append(row)
@@ -263,7 +263,8 @@ def _place(session: Session, pending: Pending, idx: int) -> None:
     for position, attestation in enumerate(pending.batch.attestations):
         body = attestation.body
         if isinstance(body, Effect) and attestation.envelope.subject is not None:
+            held = session.docket.held(ContractKey(body.lender, body.contract))
             session.effects.append(EffectRow(
                 body.lender, body.id, body.contract, attestation.envelope.subject, idx, pending.batch.statement.batch,
-                position,
+                position, None if held is None else held.document.parties.guarantor,
             ))  # fmt: skip

@@ -13,7 +13,8 @@ from ledger.types import Subject
 
 
 class ContractRow(NamedTuple):
-    """One contract; ``tenant`` is the lender, ``document`` canonical JSON, ``memory`` what the engine remembers."""
+    """One contract; ``tenant`` is the lender, ``document`` canonical JSON, ``memory`` what the engine remembers,
+    ``guarantor`` the pseudonym in the document, if it names one."""
 
     tenant: str
     contract: bytes
@@ -23,6 +24,7 @@ class ContractRow(NamedTuple):
     document: bytes
     memory: bytes
     changed_at: int
+    guarantor: bytes | None
 
 
 class EffectRow(NamedTuple):
@@ -35,6 +37,7 @@ class EffectRow(NamedTuple):
     idx: int
     batch_id: UUID
     position: int
+    guarantor: bytes | None
 
 
 class Bound(NamedTuple):
@@ -47,6 +50,7 @@ class Bound(NamedTuple):
 
 
 _COLUMNS = ", ".join(ContractRow._fields)
+_EFFECT_COLUMNS = ", ".join(EffectRow._fields)
 _IN_FORCE = """
 SELECT tenant, contract, account, subject FROM contract WHERE log_id = $1 AND state = 'in_force' ORDER BY tenant, contract
 """
@@ -70,7 +74,7 @@ async def lock_contracts(connection: Connection, keys: Sequence[tuple[str, bytes
     return [ContractRow(*row) for row in rows]
 
 
-_INSERT = f"INSERT INTO contract (log_id, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+_INSERT = f"INSERT INTO contract (log_id, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 
 
 async def insert_contract(connection: Connection, row: ContractRow) -> None:
@@ -94,9 +98,10 @@ async def update_contracts(connection: Connection, rows: Sequence[ContractRow]) 
     )  # fmt: skip
 
 
-_EFFECTS = """
-INSERT INTO contract_effect (log_id, tenant, effect, contract, subject, idx, batch_id, position)
-SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::uuid[], $8::smallint[])
+_EFFECTS = f"""
+INSERT INTO contract_effect (log_id, {_EFFECT_COLUMNS})
+SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::uuid[], $8::smallint[],
+                         $9::bytea[])
 """
 
 
@@ -109,7 +114,7 @@ _ONE = f"SELECT {_COLUMNS} FROM contract WHERE log_id = $1 AND contract = $2"
 
 
 async def read_contract(connection: Connection, contract: bytes) -> ContractRow | None:
-    """A contract that this transaction may see: as its lender, or as its borrower."""
+    """A contract that this transaction may see: as its lender, its borrower or its guarantor."""
     row = await connection.fetchrow(_ONE, LOG_ID, contract)
     return None if row is None else ContractRow(*row)
 
@@ -127,8 +132,8 @@ async def contracts_seen(
     return [ContractRow(*row) for row in await connection.fetch(_PAGE, LOG_ID, after, account, limit)]
 
 
-_HISTORY = """
-SELECT tenant, effect, contract, subject, idx, batch_id, position FROM contract_effect
+_HISTORY = f"""
+SELECT {_EFFECT_COLUMNS} FROM contract_effect
  WHERE log_id = $1 AND contract = $2 AND (idx, position) > ($3, $4) ORDER BY idx, position LIMIT $5
 """
 
@@ -139,9 +144,7 @@ async def effects_of(connection: Connection, contract: bytes, after: tuple[int, 
 
 
 _ALL = f"SELECT {_COLUMNS} FROM contract WHERE log_id = $1"
-_ALL_EFFECTS = """
-SELECT tenant, effect, contract, subject, idx, batch_id, position FROM contract_effect WHERE log_id = $1
-"""
+_ALL_EFFECTS = f"SELECT {_EFFECT_COLUMNS} FROM contract_effect WHERE log_id = $1"
 _ALL_TICKS = "SELECT day, idx FROM day_tick WHERE log_id = $1"
 
 
@@ -165,7 +168,8 @@ _ERASE = ("DELETE FROM contract_effect WHERE log_id = $1 AND subject = $2",
 
 
 async def erase_contracts(connection: Connection, subject: Subject) -> None:
-    """Delete a subject's contracts and where their effects lie."""
+    """Delete a borrower's contracts and where their effects lie. Those that the subject is guarantor of stay: they are
+    other people's, and the pseudonym in them names nobody any more."""
     for statement in _ERASE:
         await connection.execute(statement, LOG_ID, subject)
 

@@ -79,6 +79,29 @@ def test_loans_are_looked_at_only_where_a_rule_listens(monkeypatch: pytest.Monke
     assert docket.held(key) is not None
 
 
+def test_a_contract_that_cannot_be_executed_here_hears_nothing_takes_its_steps_and_is_not_proposed() -> None:
+    foreign = document(engine="cel-expr-python/0.0.9")
+    docket, key = in_hand(foreign)
+    held = docket.held(key)
+    assert held is not None and (held.contract, held.document) == (None, foreign)
+    builder = LogBuilder()
+    builder.say("tick", contracting.Tick(calendars={}, day=FIRST_DAY), FIRST_DAY, DEPLOYMENT)
+    proposed, *_ = steps_of(foreign)
+    step = contracting.Contract(
+        account=foreign.account, contract=key.hash, lender="acacia", party="deployment", reason="upgrade",
+        signature=proposed.signature, step="terminated",
+    )  # fmt: skip
+    for body in (step, proposed):
+        builder.say("contract", body, FIRST_DAY, DEPLOYMENT, subject=foreign.parties.borrower, role="borrower")
+    tick, ended, again = (Placed(one.index, one.batch, one.position, one.attestation) for one in builder.entries)
+    assert (docket.take(tick, lambda ref: None), docket.changed()) == ((), [])
+    assert docket.take(ended, lambda ref: None) == ()
+    assert [(moved, one.memory and one.memory.state) for moved, one in docket.changed()] == [(key, "terminated")]
+    with pytest.raises(InvalidInput) as refused:
+        Docket(DEPLOYMENT, 0).take(again, lambda ref: None)
+    assert refused.value.code == "contract_invalid"
+
+
 def test_a_contract_that_is_not_there_takes_no_step_and_a_strangers_is_refused() -> None:
     agreed, builder, committing = document(), LogBuilder(), Committing()
     for step in list(steps_of(agreed))[1:]:

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ledger.attestation import contract_kinds as contracting
@@ -159,6 +160,22 @@ def test_the_documents_may_be_kept_beside_the_log(log: list[LogAttestation]) -> 
         report = replay(bare, documents=documents)
         assert {code for code, _, _ in named(report)} == {"document_missing"}
         assert (report.untold, report.effects) == (3, 0)
+
+
+@pytest.mark.parametrize(("members", "missing"), [
+    ({"engine": "cel-expr-python/0.0.9"}, set()), ({"schema": "loan-inputs/0"}, set()),
+    ({"currency": "XXX"}, {"document_missing"}),
+])  # fmt: skip
+def test_effects_of_a_contract_of_another_engine_are_untold_and_a_bad_contract_is_a_fault(
+    log: list[LogAttestation], members: dict[str, str], missing: set[str]
+) -> None:
+    agreed = msgspec.structs.replace(AGREED, **members)
+    bare = small_log(agreed).entries
+    assert effects_at(bare) == []
+    told = changed(log[effects_at(log)[0]], contract=contract_hash(agreed))
+    report = replay([*bare, told])
+    assert ({code for code, _, _ in named(report)}, report.untold, report.effects) == (missing, 1, 0)
+    assert report.contracts == (0 if missing else 1)
 
 
 def test_a_step_that_has_no_place_is_named(log: list[LogAttestation]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ import pytest
 from ledger.attestation.contract_kinds import Cause, Declaration, Effect
 from ledger.attestation.credit_kinds import Disbursement, Repayment, Schedule, ScheduleRow
 from ledger.attestation.envelope import Attestation
-from ledger.contract import library
+from ledger.contract import check, library
 from ledger.contract.document import Document, Parties
 from ledger.contract.replay import Replayed
 from ledger.errors import Conflict, InvalidInput, NotFound, Refused, TallystickError
@@ -58,6 +58,8 @@ class World:
         self.subject, self.account = os.urandom(32), os.urandom(32)
         self.by_lender = Caller(tenant=lender.name)
         self.by_borrower = Caller(subject=Subject(self.subject))
+        self.guarantor = os.urandom(32)
+        self.by_guarantor = Caller(subject=Subject(self.guarantor))
 
     def where(self, **fields: Any) -> dict[str, Any]:
         return {"account": self.account, "subject": self.subject, "effective_date": self.clock.today} | fields
@@ -79,17 +81,20 @@ class World:
         await self.publish(self.lender.repayment(loan, amount, effective_date=self.clock.today), node=node)
 
     def document(self, name: str, **terms: int) -> Document:
-        parties = Parties(borrower=self.subject, lender=self.lender.name)
+        sample = library.load(name).document
+        guarantor = None if sample.parties.guarantor is None else self.guarantor
+        parties = Parties(borrower=self.subject, guarantor=guarantor, lender=self.lender.name)
         return library.agree(
-            library.load(name).document, parties=parties, account=self.account, currency="KES",
+            sample, parties=parties, account=self.account, currency="KES",
             expires=TODAY + 900 * DAY, terms=terms,
         )  # fmt: skip
 
     async def agree(self, name: str, **terms: int) -> bytes:
-        """A contract of the library, signed by both; gives its hash."""
+        """A contract of the library, signed by all its parties; gives its hash."""
         document = self.document(name, **terms)
         known = await self.node.contracts.propose(self.lender.name, document, asking(self.lender.name))
-        for caller, who in ((self.by_lender, self.lender.name), (self.by_borrower, DEPLOYMENT)):
+        signers = [(self.by_lender, self.lender.name), (self.by_borrower, DEPLOYMENT), (self.by_guarantor, DEPLOYMENT)]
+        for caller, who in signers[: len(document.parties.roles())]:
             known = await self.node.contracts.step(caller, known.hash, "signed", asking(who))
         assert known.memory.state == "in_force"
         return known.hash
@@ -200,7 +205,11 @@ async def test_a_proposal_that_lapsed_is_not_answered(world: World) -> None:
     await world.days(2)
     await world.repay(75_000)
     known = await world.node.contracts.seen(world.by_lender, contract)
+    assert known.proposals == known.memory.proposals != ()
     await world.days(31)
+    for seen in (await world.node.contracts.seen(world.by_lender, contract),
+                 *await world.node.contracts.page(world.by_borrower, b"", 10)):  # fmt: skip
+        assert (seen.proposals, seen.memory.proposals) == ((), known.memory.proposals)
     with pytest.raises(Refused) as late:
         await world.node.contracts.step(
             world.by_lender, contract, "accepted", asking(world.lender.name), effect=known.memory.proposals[0].id
@@ -307,6 +316,113 @@ async def test_a_contract_is_seen_by_its_parties_alone(world: World) -> None:
             await world.node.contracts.seen(stranger, contract)
         assert await world.node.contracts.page(stranger, b"", 10) == []
     assert len(await world.node.contracts.page(world.by_borrower, b"", 10)) == 1
+
+
+async def test_a_guarantor_signs_sees_and_answers_a_contract_that_calls_them(
+    world: World, database: TestDatabase
+) -> None:
+    document = world.document("guarantor-call", warn_days=2, call_days=4, answer_days=3)
+    contracts = world.node.contracts
+    known = await contracts.propose(world.lender.name, document, asking(world.lender.name))
+    contract = known.hash
+    for caller, who in ((world.by_lender, world.lender.name), (world.by_borrower, DEPLOYMENT)):
+        known = await contracts.step(caller, contract, "signed", asking(who))
+    assert (known.memory.state, known.memory.signed) == ("proposed", ("lender", "borrower"))
+    known = await contracts.step(world.by_guarantor, contract, "signed", asking(DEPLOYMENT))
+    assert (known.memory.state, known.memory.signed) == ("in_force", ("lender", "borrower", "guarantor"))
+    assert [one.hash for one in await contracts.page(world.by_guarantor, b"", 10)] == [contract]
+    await world.days(34)
+    past = await contracts.history(world.by_guarantor, contract, (-1, -1), 10)
+    assert [(one.body.effect, one.body.arguments["to"]) for one in past if one.body is not None] == [
+        ("alert.raise", "guarantor"), ("proposal.open", "guarantor"),
+    ]  # fmt: skip
+    (proposal,) = (await contracts.seen(world.by_guarantor, contract)).proposals
+    for caller in (world.by_lender, world.by_borrower):
+        with pytest.raises(Refused) as others:
+            await contracts.step(caller, contract, "accepted", asking(DEPLOYMENT), effect=proposal.id)
+        assert others.value.code == "proposal_not_open"
+    known = await contracts.step(world.by_guarantor, contract, "accepted", asking(DEPLOYMENT), effect=proposal.id)
+    assert known.proposals == ()
+    stranger = Caller(subject=Subject(os.urandom(32)))
+    for each in (stranger, Caller(tenant=(await Lender("baobab").enrol(world.node)).name)):
+        with pytest.raises(NotFound):
+            await contracts.seen(each, contract)
+        with pytest.raises(NotFound):
+            await contracts.history(each, contract, (-1, -1), 10)
+        with pytest.raises(NotFound):
+            await contracts.step(each, contract, "terminated", asking(DEPLOYMENT))
+        assert await contracts.page(each, b"", 10) == []
+    found = await replayed(database)
+    assert (found.contracts, found.effects, found.faults) == (1, 2, ())
+    await ensure_sound(database)
+
+
+async def test_a_guarantor_alone_cannot_end_a_contract_or_sign_for_the_borrower(world: World) -> None:
+    contract = await world.agree("guarantor-call")
+    known = await world.node.contracts.step(world.by_guarantor, contract, "terminated", asking(DEPLOYMENT))
+    assert known.memory.state == "in_force"
+    with pytest.raises(Refused) as again:
+        await world.node.contracts.step(world.by_guarantor, contract, "signed", asking(DEPLOYMENT))
+    assert again.value.code == "contract_step_refused"
+
+
+async def test_erasing_a_guarantor_leaves_the_borrowers_contract(world: World, database: TestDatabase) -> None:
+    contract = await world.agree("guarantor-call", warn_days=2, call_days=4)
+    await world.publish(*world.lender.new_loan(1_000, account=os.urandom(32), subject=world.guarantor))
+    await world.days(33)
+    await world.node.authority.erase(Subject(world.guarantor), "GDPR 17")
+    assert await world.did(contract) == ["alert.raise"]
+    await world.days(2)
+    assert await world.did(contract) == ["alert.raise", "proposal.open"]
+    assert len(await world.node.contracts.page(world.by_borrower, b"", 10)) == 1
+    assert (await replayed(database)).faults == ()
+    await ensure_sound(database)
+
+
+async def test_a_contract_of_another_engine_does_nothing_and_stops_nothing(
+    world: World, database: TestDatabase, upgrade: Callable[[], None]
+) -> None:
+    contract = await world.agree("late-fee")
+    await world.days(34)
+    assert await world.did(contract) == ["penalty.apply"]
+    document = world.document("payment-closure")
+    known = await world.node.contracts.propose(world.lender.name, document, asking(world.lender.name))
+    upgrade()
+    await world.repay(10_000)
+    await world.days(40)
+    assert await world.did(contract) == ["penalty.apply"]
+    with pytest.raises(InvalidInput, match="engine_unknown"):
+        await world.node.contracts.step(world.by_lender, known.hash, "signed", asking(world.lender.name))
+    with pytest.raises(InvalidInput, match="engine_unknown"):
+        await world.node.contracts.propose(
+            world.lender.name, world.document("rate-step-down"), asking(world.lender.name)
+        )  # fmt: skip
+    await world.node.contracts.step(world.by_lender, known.hash, "withdrawn", asking(world.lender.name))
+    found = await replayed(database)
+    assert (found.contracts, found.effects, found.untold, found.faults) == (2, 0, 1, ())
+    report = await ensure_sound(database)
+    assert report.checked["unexecuted"] == report.checked["contracts"] == 2
+    for caller in (world.by_lender, world.by_borrower):
+        ended = await world.node.contracts.step(caller, contract, "terminated", asking(world.lender.name))
+    assert ended.memory.state == "terminated"
+    await ensure_sound(database)
+
+
+@pytest.fixture
+def upgrade(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Makes this version one of another engine than that of the contracts so far."""
+
+    def forget() -> None:
+        check.compiled.cache_clear()
+        check.executable.cache_clear()
+
+    def run() -> None:
+        monkeypatch.setattr(check, "ENGINE", "cel-expr-python/0.2.0")
+        forget()
+
+    yield run
+    monkeypatch.undo()
+    forget()
 
 
 async def test_a_lender_cannot_publish_effects_itself(world: World) -> None:

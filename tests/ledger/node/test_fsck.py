@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date
@@ -140,7 +141,7 @@ async def execute_a_contract(node: Node, lender: Lender) -> None:
     loan = lender.new_loan(5_000)
     envelope = loan[0].envelope
     await node.publisher.publish(lender.name, *lender.batch(loan))
-    parties = Parties(borrower=envelope.subject or b"", lender=lender.name)
+    parties = Parties(borrower=envelope.subject or b"", guarantor=os.urandom(32), lender=lender.name)
     document = library.agree(
         library.load("payment-closure").document, parties=parties, account=envelope.account or b"", currency="KES",
         expires=date(2099, 1, 1),
@@ -149,6 +150,7 @@ async def execute_a_contract(node: Node, lender: Lender) -> None:
     for caller, who in (
         (Caller(tenant=lender.name), lender.name),
         (Caller(subject=Subject(parties.borrower)), DEPLOYMENT),
+        (Caller(subject=Subject(parties.guarantor or b"")), DEPLOYMENT),
     ):
         await node.contracts.step(caller, known.hash, "signed", asking(who))
     await node.publisher.publish(lender.name, *lender.batch([lender.repayment(loan, 5_000)]))

@@ -19,7 +19,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
 import asyncpg
@@ -39,7 +39,7 @@ from ledger.node.pending import Committed, Pending
 from ledger.node.projection import HistoriesNeeded, Projection, loan_rows
 from ledger.store.attestation_rows import AttestationRow, attestations_by_id
 from ledger.store.database import Connection, Database, begin
-from ledger.store.group_rows import STAGING, stage_group, write_group
+from ledger.store.group_rows import STAGING, GroupRows, stage_group, write_group
 from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency, read_idempotency
 from ledger.store.log_rows import EntryRow, Head, acknowledge, advance, bump_epoch, entries_by_batch, insert_tiles
 from ledger.store.small_commit import LoanMoved, commit_small
@@ -211,7 +211,7 @@ class Committer:
     ) -> None:
         try:
             done = await commit_small(
-                connection, _tenants(group), before, after, entries, loan_rows(changed), _rows(group)
+                connection, _tenants(group), before, after, entries, list(loan_rows(changed)), list(_rows(group))
             )
         except LoanMoved:
             raise _Moved from None
@@ -270,11 +270,14 @@ class Committer:
         ticket: Ticket,
     ) -> None:
         """The rest of a transaction, from its folded group to the answers."""
-        rows, loans = _rows(accepted), loan_rows(changed)
-        staged = await stage_group(connection, rows, loans)
+        rows: GroupRows | None = None
+        if sum(len(pending.sealed) for pending in accepted) >= COPY_ATTESTATIONS_MIN:
+            await stage_group(connection, _rows(accepted), loan_rows(changed))
+        else:
+            rows = list(_rows(accepted)), list(loan_rows(changed))
         await ticket.turn(Step.WRITTEN)
         ticket.ensure_sound()
-        if not await write_group(connection, rows, loans, staged=staged):
+        if await write_group(connection, rows) != len(changed):
             raise _Moved
         for pending in accepted:
             # The key first: of two equal requests at once the second is a repetition, not a second act that is refused.
@@ -463,16 +466,15 @@ def _is_small(group: list[Pending]) -> bool:
 _NOTHING_BEFORE = (None, None)
 
 
-def _rows(accepted: list[Pending]) -> list[AttestationRow]:
-    rows, new = [], tuple.__new__  # what AttestationRow(...) comes to, without the names being looked at each time
+def _rows(accepted: list[Pending]) -> Iterator[AttestationRow]:
+    new = tuple.__new__  # what AttestationRow(...) comes to, without the names being looked at each time
     for pending in accepted:
         tenant, batch = pending.key
         columns = zip(pending.batch.attestations, pending.batch.paths, pending.sealed, pending.chain, strict=True)
         for position, (attestation, path, sealed, previous) in enumerate(columns):
             envelope = attestation.envelope
             before, place = previous or _NOTHING_BEFORE
-            rows.append(new(AttestationRow, (
+            yield new(AttestationRow, (
                 tenant, batch, position, envelope.id, envelope.kind, envelope.subject, before, place,
                 attestation.commitment, path, sealed,
-            )))  # fmt: skip
-    return rows
+            ))  # fmt: skip

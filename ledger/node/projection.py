@@ -19,7 +19,7 @@ Rules
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 from uuid import UUID
 
@@ -250,13 +250,12 @@ class _Replays:
         return replayed(chain)
 
 
-def loan_rows(loans: Mapping[LoanKey, CachedLoan]) -> list[LoanRow]:
+def loan_rows(loans: Mapping[LoanKey, CachedLoan]) -> Iterator[LoanRow]:
     """Loans as rows of their projection."""
-    rows, new = [], tuple.__new__  # what LoanRow(...) comes to, without the names being looked at each time
+    new = tuple.__new__  # what LoanRow(...) comes to, without the names being looked at each time
     for key, (version, (batch, position), state) in loans.items():
         tenant, account = split_key(key)
-        rows.append(new(LoanRow, (tenant, account, state.subject, version, batch, position, encode_state(state))))
-    return rows
+        yield new(LoanRow, (tenant, account, state.subject, version, batch, position, encode_state(state)))
 
 
 def _use(row: ConsentRow) -> Use:

@@ -8,7 +8,7 @@ its length in four bytes and its value (PostgreSQL manual, COPY, "Binary Format"
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from ledger.store.attestation_rows import AttestationRow
@@ -33,7 +33,7 @@ def sized(value: bytes) -> bytes:
     return len(value).to_bytes(4, "big") + value
 
 
-def attestation_stream(rows: Sequence[AttestationRow]) -> bytes:
+def attestation_stream(rows: Iterable[AttestationRow]) -> bytes:
     """The stream of attestation rows, columns in the order of :class:`AttestationRow`."""
     parts: list[bytes] = [HEADER]
     kinds: dict[str, bytes] = {}
@@ -57,7 +57,7 @@ def attestation_stream(rows: Sequence[AttestationRow]) -> bytes:
     return b"".join(parts)
 
 
-def loan_stream(rows: Sequence[LoanRow]) -> bytes:
+def loan_stream(rows: Iterable[LoanRow]) -> bytes:
     """The stream of loan rows, columns in the order of :class:`LoanRow`."""
     parts: list[bytes] = [HEADER]
     batches: dict[int, bytes] = {}

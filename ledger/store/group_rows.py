@@ -10,15 +10,16 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
-from ledger.limits import COPY_ATTESTATIONS_MIN
 from ledger.store.attestation_rows import AttestationRow
-from ledger.store.copy_format import attestation_stream, loan_stream
+from ledger.store.copy_format import HEADER, TRAILER, attestation_stream, loan_stream
 from ledger.store.database import Connection
 from ledger.store.loan_rows import LoanRow
 from ledger.store.log_rows import LOG_ID
+
+GroupRows = tuple[Sequence[AttestationRow], Sequence[LoanRow]]
 
 CHUNK_BYTES = 256 * 1024
 """Piece of a COPY stream handed to the driver at once: it stops for the socket in between. (From a file object the
@@ -59,14 +60,12 @@ _WRITE_ARRAYS = _WRITE.format(
 )
 
 
-async def stage_group(connection: Connection, attestations: Sequence[AttestationRow], loans: Sequence[LoanRow]) -> bool:
-    """Copy a large group to the staging tables; False, and nothing done, for a small one."""
-    if len(attestations) < COPY_ATTESTATIONS_MIN:
-        return False
-    if loans:
-        await _copy(connection, "staged_loan", loan_stream(loans))
+async def stage_group(connection: Connection, attestations: Iterable[AttestationRow], loans: Iterable[LoanRow]) -> None:
+    """Copy a large group to the staging tables. Its rows are read once, so they may be made while they are."""
+    stream = loan_stream(loans)
+    if len(stream) > len(HEADER + TRAILER):
+        await _copy(connection, "staged_loan", stream)
     await _copy(connection, "staged_attestation", attestation_stream(attestations))
-    return True
 
 
 async def _copy(connection: Connection, table: str, stream: bytes) -> None:
@@ -78,16 +77,14 @@ async def _chunks(stream: bytes) -> AsyncIterator[bytes]:
         yield stream[first : first + CHUNK_BYTES]
 
 
-async def write_group(
-    connection: Connection, attestations: Sequence[AttestationRow], loans: Sequence[LoanRow], *, staged: bool
-) -> bool:
-    """Add attestations, write loans; False when a loan moved on since it was read (then roll back)."""
-    if staged:
-        written = await connection.fetchval(_WRITE_STAGED, LOG_ID)
-    else:
-        columns = columns_of(attestations, len(AttestationRow._fields)) + columns_of(loans, len(LoanRow._fields))
-        written = await connection.fetchval(_WRITE_ARRAYS, LOG_ID, *columns)
-    return bool(written == len(loans))
+async def write_group(connection: Connection, rows: GroupRows | None) -> int:
+    """Add attestations and write loans: these, or (None) those that were staged. Gives how many loans were written: one
+    that moved on since it was read is not (then roll back)."""
+    if rows is None:
+        return await connection.fetchval(_WRITE_STAGED, LOG_ID)  # type: ignore[no-any-return]
+    attestations, loans = rows
+    columns = columns_of(attestations, len(AttestationRow._fields)) + columns_of(loans, len(LoanRow._fields))
+    return await connection.fetchval(_WRITE_ARRAYS, LOG_ID, *columns)  # type: ignore[no-any-return]
 
 
 def columns_of(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

@@ -15,6 +15,7 @@ Rules
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal
@@ -105,9 +106,11 @@ class Contracts:
         Raises InvalidInput (``contract_invalid`` with the first fault, ``contract_long``, ``contract_mismatch``),
         Conflict ``contract_exists``.
         """
-        caller, contract = Caller(tenant=lender), contract_hash(document)
-        if await earlier_answer(self._database, request) is not None:
-            return await self.seen(caller, contract)
+        await self._once(request, lambda: self._propose(lender, document, request))
+        return await self.seen(Caller(tenant=lender), contract_hash(document))
+
+    async def _propose(self, lender: TenantId, document: Document, request: Request) -> None:
+        contract = contract_hash(document)
         self._ensure_fit(document)
         if document.parties.lender != lender:
             raise InvalidInput("contract_mismatch", "the contract names another lender", path="$.parties.lender")
@@ -116,7 +119,6 @@ class Contracts:
             if await read_contract(connection, contract) is not None:
                 raise Conflict("contract_exists", "this contract was proposed before", found=contract.hex())
         await self._publish(document, "proposed", "lender", request, contents=canonical_bytes(document))
-        return await self.seen(caller, contract)
 
     async def step(
         self, caller: Caller, contract: bytes, step: StepName, request: Request, *, reason: str | None = None,
@@ -126,17 +128,19 @@ class Contracts:
 
         Raises NotFound ``contract_unknown``, Refused ``contract_*``, InvalidInput, Untrusted.
         """
-        if await earlier_answer(self._database, request) is not None:
-            return await self.seen(caller, contract)
-        known = await self.seen(caller, contract)
-        party = _party_of(caller, known.document)
-        if step in ("signed", "accepted", "declined"):
-            self._ensure_fit(known.document)
-        if effect is not None:
-            _ensure_waiting(known, effect, party)
-        if party == "lender" and step == "signed":
-            await self._ensure_executor_key(TenantId(known.document.parties.lender))
-        await self._publish(known.document, step, party, request, reason=reason, effect=effect, own=own)
+
+        async def act() -> None:
+            known = await self.seen(caller, contract)
+            party = _party_of(caller, known.document)
+            if step in ("signed", "accepted", "declined"):
+                self._ensure_fit(known.document)
+            if effect is not None:
+                _ensure_waiting(known, effect, party)
+            if party == "lender" and step == "signed":
+                await self._ensure_executor_key(TenantId(known.document.parties.lender))
+            await self._publish(known.document, step, party, request, reason=reason, effect=effect, own=own)
+
+        await self._once(request, act)
         return await self.seen(caller, contract)
 
     async def seen(self, caller: Caller, contract: bytes) -> KnownContract:
@@ -173,6 +177,16 @@ class Contracts:
             body = None if data is None else parse(data).body
             past.append(PastEffect(row, attestation, body if isinstance(body, Effect) else None, data or b""))
         return past
+
+    async def _once(self, request: Request, act: Callable[[], Awaitable[None]]) -> None:
+        """Act, unless the same request did before, or did at this very moment: a refusal then speaks of its own act."""
+        if await earlier_answer(self._database, request) is not None:
+            return
+        try:
+            await act()
+        except (Conflict, Refused):
+            if await earlier_answer(self._database, request) is None:
+                raise
 
     def _reading(self, caller: Caller):  # type: ignore[no-untyped-def]
         if caller.tenant is not None:

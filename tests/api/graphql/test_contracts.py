@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from base64 import b64decode, b64encode, urlsafe_b64decode
@@ -212,6 +213,19 @@ async def test_a_step_under_one_key_is_one_step_and_another_under_it_a_conflict(
         payload = await ask(application, name, application.lender(), **asked | changed)
         assert refusals(payload) == [("CONFLICT", "idempotency_reused")]
     assert await application.size() == size
+
+
+async def test_equal_requests_at_one_moment_all_get_the_first_answer(application: Application) -> None:
+    asked: dict[str, Any] = {"idempotencyKey": "a", "document": source()}
+    found = await asyncio.gather(
+        *[ask(application, "contractPropose", application.lender(), **asked) for _ in range(3)]
+    )
+    assert [payload["errors"] for payload in found] == [[], [], []]
+    size, contract = await application.size(), found[0]["contract"]["hash"]
+    asked = {"idempotencyKey": "b", "contract": contract}
+    found = await asyncio.gather(*[ask(application, "contractSign", application.lender(), **asked) for _ in range(3)])
+    assert [(payload["errors"], payload["contract"]["signedBy"]) for payload in found] == 3 * [([], ["lender"])]
+    assert await application.size() == size + 1
 
 
 async def test_two_borrowers_may_choose_the_same_key(application: Application) -> None:

@@ -107,6 +107,11 @@ class Docket:
         self._of_subject: dict[bytes, list[ContractKey]] = {}
         self._changed: dict[ContractKey, None] = {}
 
+    @property
+    def today(self) -> int:
+        """The day of the log's latest tick, an ordinal; 0 before the first."""
+        return self._today
+
     def put(self, key: ContractKey, held: Held) -> None:
         """Take a contract in hand."""
         if key not in self._held:

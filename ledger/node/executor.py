@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 import msgspec
 
@@ -32,7 +33,7 @@ from ledger.contract.docket import ContractKey, Docket, Held, LoanRef, Placed
 from ledger.contract.landing import CONTRACT_RULE, Landing, alert_of, landed
 from ledger.contract.memory import decode_memory, encode_memory
 from ledger.contract.routing import hears_ticks
-from ledger.errors import InvariantBroken
+from ledger.errors import InvariantBroken, Refused
 from ledger.limits import BATCH_ATTESTATIONS_MAX
 from ledger.loan.state import LoanState
 from ledger.node.clock import Sources
@@ -69,6 +70,13 @@ class Session:
     stored: set[ContractKey]
     effects: list[EffectRow] = field(default_factory=list)
     ticks: list[tuple[Tick, int]] = field(default_factory=list)
+
+    def begin(self, tick: Tick, idx: int) -> None:
+        """A day begins at an entry. Raises Refused ``day_began``: of two that begin it at once the log has one."""
+        if tick.day.toordinal() <= self.docket.today:
+            raise day_began(tick.day)
+        self.ticks.append((tick, idx))
+
     episodes: dict[tuple[str, bytes, bytes], int] = field(default_factory=dict)
 
     async def next_episode(self, lender: str, subject: bytes, account: bytes) -> int:
@@ -116,7 +124,7 @@ class Executor:
 
         for position, attestation in enumerate(pending.batch.attestations):
             if isinstance(attestation.body, Tick):
-                session.ticks.append((attestation.body, idx))
+                session.begin(attestation.body, idx)
             key, before, after = projection.passed.get((batch, position), (None, None, None))
             if key is not None:
                 states[key] = after
@@ -192,6 +200,11 @@ class Executor:
             await insert_effects(connection, session.effects)
         for tick, idx in session.ticks:
             await insert_tick(connection, tick.day, idx)
+
+
+def day_began(day: date) -> Refused:
+    """What a second tick of a day, or one of a day before the last, is refused with."""
+    return Refused("day_began", "that day, or one after it, began already", path="day", found=day.isoformat())
 
 
 def tenants_of(concern: Concern | None) -> tuple[TenantId, ...]:

@@ -28,6 +28,7 @@ from ledger.errors import InvariantBroken, Refused, TallystickError
 from ledger.loan.calendars import HASHES
 from ledger.node.clock import Sources
 from ledger.node.drafts import Draft
+from ledger.node.executor import day_began
 from ledger.node.idempotent import Request, earlier_answer, record_of
 from ledger.node.managed_keys import ManagedKeys
 from ledger.node.participants import DEPLOYMENT
@@ -85,7 +86,7 @@ class Ticker:
         if day > self.today():
             raise Refused("day_ahead", "that day is not there yet", path="day", expected=f"<= {self.today()}")
         if last is not None and day <= last:
-            raise Refused("day_began", "that day began already", path="day", expected=f"> {last}")
+            raise day_began(day)
 
     async def _publish(self, body: Tick, request: Request | None) -> None:
         draft = Draft(kind="tick", body=body, effective_date=body.day, jurisdiction=self._country)

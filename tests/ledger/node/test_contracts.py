@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date, timedelta
@@ -504,3 +505,12 @@ def forged(world: World, contract: bytes) -> Effect:
         effect="penalty.apply", engine="cel-expr-python/0.1.3", id=os.urandom(32), inputs=os.urandom(32),
         lender=world.lender.name, n=0, rule="late-fee",
     )  # fmt: skip
+
+
+async def test_of_two_that_begin_a_day_at_once_one_is_told_that_it_began(world: World) -> None:
+    world.clock.days += 1
+    outcomes = await asyncio.gather(
+        *(world.node.ticker.begin(world.clock.today) for _ in range(3)), return_exceptions=True
+    )
+    refused = [each.code for each in outcomes if isinstance(each, TallystickError)]
+    assert (len([each for each in outcomes if isinstance(each, int)]), refused) == (1, ["day_began", "day_began"])

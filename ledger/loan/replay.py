@@ -10,6 +10,8 @@ Rules
   the time before it, the account is folded once more as its maker knew it; the difference between that and what is known
   now is put on top of the statement: instalments that a reversal opened again are open from their original due dates
   (domain rule 9), money that came late meets what the books called overdue.
+- A closure as paid is a statement that the account ended, not money: whenever it was told, the books of a later day know
+  of it already. So it is never news to them, and where something else is, they are believed to have known the closure.
 
 What this module does not do: choose a day or a log index (account.py).
 """
@@ -42,11 +44,20 @@ class Moving(NamedTuple):
     told: Told
 
 
+class Belief(NamedTuple):
+    """What decides how much the maker of a statement knew: the statement, how many of the chain came before it and are
+    dated by its day, and the closure that it knew of before it was told."""
+
+    statement: UUID
+    known: int
+    closure: UUID | None
+
+
 class Replay:
     """One fold over a chain."""
 
     def __init__(
-        self, told: Sequence[Told], usual: Rules, *, strict: bool, believed: dict[UUID, Money] | None = None
+        self, told: Sequence[Told], usual: Rules, *, strict: bool, believed: dict[Belief, Money] | None = None
     ) -> None:
         self.told = told
         self.counted: list[Counted] = effective(told)
@@ -183,13 +194,24 @@ class Replay:
         )
 
     def _as_known(self, at: Moving) -> Money:
-        """The money before a statement by what was in the chain before it and dated by its day."""
-        if at.told.id not in self._believed:
-            place = next(n for n, each in enumerate(self.told) if each.id == at.told.id)
-            before = [each for each in self.told[:place] if each.attestation.envelope.effective_date <= at.day]
-            then = Replay(before, self._usual, strict=False, believed=self._believed)
-            self._believed[at.told.id] = then.money
-        return self._believed[at.told.id]
+        """The money before a statement by what was in the chain before it and dated by its day, and by the closure."""
+        place = next(n for n, each in enumerate(self.told) if each.id == at.told.id)
+        before = [each for each in self.told[:place] if each.attestation.envelope.effective_date <= at.day]
+        closure = self._closure_told_later(at, place)
+        belief = Belief(at.told.id, len(before), None if closure is None else closure.id)
+        if belief not in self._believed:
+            known = before if closure is None else [*before, closure]
+            then = Replay(known, self._usual, strict=False, believed=self._believed)
+            self._believed[belief] = then.money
+        return self._believed[belief]
+
+    def _closure_told_later(self, at: Moving, place: int) -> Told | None:
+        """The closure as paid of the newest day before a statement, where it was told after it; those before it say no
+        more than it does. None where there is none."""
+        known = {each.id for each in self.told[: place + 1]}
+        closures = [each for _, each in self.counted if _is_paid(each) and _day(each) < at.day]
+        newest = max(closures, key=_day, default=None)
+        return None if newest is None or newest.id in known else newest
 
 
 def _news(told: Sequence[Told]) -> list[tuple[int, str, date]]:
@@ -198,10 +220,19 @@ def _news(told: Sequence[Told]) -> list[tuple[int, str, date]]:
     for n, each in enumerate(told):
         day = _day(each)
         corrects = each.kind == "schedule" and each.body.cause == "correction"  # it was so from the first day
-        if corrects or each.kind in REPLAYED or (is_money(each.kind, each.body) and day < newest):
+        if corrects or each.kind in REPLAYED or (_moves_late(each) and day < newest):
             found.append((n, "correction" if corrects else each.kind, day))
         newest = max(newest, day)
     return found
+
+
+def _moves_late(each: Told) -> bool:
+    """Whether it moves money that a statement of a later day may not know of."""
+    return is_money(each.kind, each.body) and each.kind != "closure"
+
+
+def _is_paid(each: Told) -> bool:
+    return each.kind == "closure" and is_money(each.kind, each.body)
 
 
 def _day(each: Told) -> date:

@@ -1,5 +1,6 @@
 """Random lives of a loan: every kind that the transition table lets through, in any order, with edge amounts, value
-dates out of order, reversals, corrections and deletions of what is there."""
+dates out of order, reversals, corrections and deletions of what is there, and the books of a month before the closure
+of an earlier day, as a lender's file has it."""
 
 from __future__ import annotations
 
@@ -29,6 +30,8 @@ CAUSES = ("paid", "settled_short", "refinanced", "written_off", "fraud", "transf
 OFTEN = ("repayment", "repayment", "repayment", "status_snapshot", "schedule", "charge", "reversal")
 KINDS = (*sorted(FOLDED_KINDS - {"extension"}), *OFTEN)
 ABOUT_ANOTHER = ("correction", "deletion", "reversal")
+MONTHLY = 25
+"""One step in so many of a life whose days jump is a month's file of a loan that was paid."""
 
 
 def folded(state: LoanState | None, life: list[Attestation], new: Attestation) -> LoanState:
@@ -50,6 +53,10 @@ def random_life(random: Random, steps: int, *, jumps: int = 30) -> tuple[list[At
     ledger, state, life, on = SmallLedger(), None, list[Attestation](), FIRST_DAY
     for _ in range(steps):
         on += timedelta(days=random.randrange(40))
+        if jumps and random.randrange(MONTHLY) == 0:
+            for body, day in paid_in_a_month(random, on):
+                state = _taken(state, life, ledger.attest("acacia", body, day.isoformat(), ACCOUNT))
+            continue
         day = on - timedelta(days=random.randrange(120)) if random.randrange(100) < jumps else on
         kind = random.choice(KINDS) if state is not None else random.choice(("agreement", "agreement", "application"))
         body = random_body(random, kind, day, owed(state) if state is not None else None)
@@ -59,13 +66,27 @@ def random_life(random: Random, steps: int, *, jumps: int = 30) -> tuple[list[At
             if not named:
                 continue
             rest["refs"] = (random.choice(named).envelope.id,)
-        attestation = ledger.attest("acacia", body, day.isoformat(), ACCOUNT, **rest)
-        try:
-            state = folded(state, life, attestation)
-        except Refused:
-            continue
-        life.append(attestation)
+        state = _taken(state, life, ledger.attest("acacia", body, day.isoformat(), ACCOUNT, **rest))
     return life, state
+
+
+def _taken(state: LoanState | None, life: list[Attestation], new: Attestation) -> LoanState | None:
+    """The state after one more, which the life gets; as it was, where the ledger refuses it."""
+    try:
+        state = folded(state, life, new)
+    except Refused:
+        return state
+    life.append(new)
+    return state
+
+
+def paid_in_a_month(random: Random, on: date) -> tuple[tuple[Body, date], tuple[Body, date]]:
+    """The books of a day, and that the loan was paid on an earlier one: told in this order."""
+    books = credit.StatusSnapshot(
+        balance=random.choice((0, 0, 0, None, 500)), currency="KES", dpd=random.choice((None, 0, 40)),
+        past_due=random.choice((None, 0, 7)), status=random.choice(("closed", "current", "past_due")),
+    )  # fmt: skip
+    return (books, on), (credit.Closure(cause="paid"), on - timedelta(days=random.randrange(1, 30)))
 
 
 def random_body(random: Random, kind: str, on: date, remaining: int | None) -> Body:

@@ -189,6 +189,18 @@ def test_an_account_that_ended_is_closed_on_its_closing_date(status: str, commen
     assert encode(record_of(undated)) == encode(record(status, special_comment=comment))
 
 
+@pytest.mark.parametrize("owed", [0, 12])
+def test_the_file_of_the_month_in_which_a_loan_was_paid_leaves_what_its_books_say(owed: int) -> None:
+    january = claimed(record(current_balance=100, date_of_account_information=date(2025, 12, 31)))
+    ended = {"date_closed": date(2026, 1, 20), "date_of_account_information": date(2026, 1, 31)}
+    february = claimed(record("13", current_balance=owed, amount_past_due=0, **ended))
+    assert [claim.kind for claim in february[-3:]] == ["status_snapshot", "closure", "extension"]
+    state = folded(january + february)
+    assert (state.stage, state.balance) == (("active", owed * 100) if owed else ("paid", 0))
+    assert state.closed == (None if owed else date(2026, 1, 20))
+    assert folded(january + february + february).balance == state.balance
+
+
 def test_a_sold_account_names_its_buyer_and_seller() -> None:
     sold = segment_of("K2", {"portfolio_indicator": "2", "purchased_or_sold_name": "SECOND LENDER"})
     claims = claimed(record("05", segments=(sold,), payment_rating="1"))

@@ -169,6 +169,52 @@ def test_a_corrected_plan_is_news_to_the_books_that_spoke_before_it() -> None:
     assert life.on("2019-03-05", known_at=2).arrears.days == 0
 
 
+def test_books_know_of_the_closure_of_a_day_before_them_that_is_told_after_them() -> None:
+    life = Life()
+    life.say(agreement(principal=100), "2025-01-01")
+    life.books("2025-12-31", balance=100, dpd=0, past_due=0)
+    life.books("2026-01-31", balance=0, status="closed")
+    assert (life.stage("2026-01-31"), life.on("2026-01-31").state.balance) == ("active", 0)
+    closed = life.say(credit.Closure(cause="paid"), "2026-01-20")
+    state = life.on("2026-01-31").state
+    assert (state.stage, state.balance, state.closed) == ("paid", 0, date(2026, 1, 20))
+    assert (life.stage("2026-01-19"), life.on("2026-01-19").state.balance) == ("active", 100)
+    life.deletes(closed, "2026-02-01")
+    assert (life.stage("2026-02-01"), life.on("2026-02-01").state.balance) == ("active", 0)
+
+
+def test_what_books_say_is_owed_after_a_closure_stands_though_the_closure_is_told_after_them() -> None:
+    life = Life()
+    life.say(agreement(principal=100), "2025-01-01")
+    life.books("2025-12-31", balance=100, dpd=0, past_due=0)
+    life.books("2026-01-31", balance=40, dpd=11, past_due=40, status="past_due")
+    life.say(credit.Closure(cause="paid"), "2026-01-20")
+    found = life.on("2026-01-31")
+    assert (found.state.stage, found.state.balance, found.arrears.days) == ("active", 40, 11)
+
+
+def test_a_payment_that_goes_back_after_both_is_owed_though_the_closure_is_told_after_the_books() -> None:
+    life = loan()
+    paid = life.pays(330, "2019-01-10")
+    life.books("2019-01-31", balance=0, dpd=0, past_due=0, status="closed")
+    life.say(credit.Closure(cause="paid"), "2019-01-12")
+    assert (life.stage("2019-01-31"), life.on("2019-01-31").state.balance) == ("paid", 0)
+    life.takes_back(paid, 330, "2019-02-05")
+    assert (life.stage("2019-02-05"), life.on("2019-02-05").state.balance) == ("active", 330)
+    assert life.days("2019-02-05") == (26, 26)
+
+
+def test_a_late_payment_of_the_time_before_a_closure_that_knew_of_it_is_not_put_on_top_of_later_books() -> None:
+    life = Life()
+    life.say(agreement(principal=100), "2025-01-01")
+    life.books("2025-12-31", balance=100, dpd=0, past_due=0)
+    life.books("2026-01-31", balance=0, dpd=0, past_due=0, status="closed")
+    life.pays(100, "2026-01-10")
+    life.say(credit.Closure(cause="paid"), "2026-01-20")
+    state = life.on("2026-01-31").state
+    assert (state.stage, state.balance, state.closed) == ("paid", 0, date(2026, 1, 20))
+
+
 def test_a_payment_that_the_books_knew_of_is_not_counted_twice() -> None:
     life = loan()
     life.pays(60, "2019-01-30")

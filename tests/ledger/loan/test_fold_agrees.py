@@ -10,15 +10,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ledger.attestation import credit_kinds as credit
+from ledger.attestation.envelope import Attestation
 from ledger.loan.account import account, replayed
 from ledger.loan.arrears import arrears
 from ledger.loan.fold import fold
+from ledger.loan.money import OURS
+from ledger.loan.replay import Replay
 from ledger.loan.servicing.allocation import Rules
 from ledger.loan.servicing.movements import Movement, Row
 from ledger.loan.servicing.position import service
 from ledger.loan.state import LoanState, NeedsReplay, decode_state, encode_state
 from tests.ledger.loan.lives import loan
-from tests.support.random_loans import random_life, told_of
+from tests.support.random_loans import ACCOUNT, paid_in_a_month, random_body, random_life, told_of
+from tests.verifier.small_ledger import SmallLedger
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -51,6 +55,27 @@ def test_on_any_day_projection_and_whole_account_say_the_same(seed: int, steps: 
     late = arrears(state, day)
     assert found.arrears == late
     assert (found.state.stage, found.state.balance, found.state.closed) == (state.stage, state.balance, state.closed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32), steps=st.integers(1, 20), later=st.integers(0, 6))
+def test_whether_books_or_the_closure_of_a_day_before_them_are_told_first_changes_no_money(
+    seed: int, steps: int, later: int
+) -> None:
+    random, (life, state) = Random(seed), random_life(Random(seed), steps)
+    assume(state is not None and state.stage in ("active", "paid", "overpaid"))
+    assert state is not None
+    (books, day), (closure, before) = paid_in_a_month(random, date.fromordinal(state.moved + random.randrange(-60, 60)))
+    ledger = SmallLedger()
+    files = [ledger.attest("acacia", body, on.isoformat(), ACCOUNT) for body, on in ((books, day), (closure, before))]
+    after = list[Attestation]()
+    for _ in range(later):
+        on = day + timedelta(days=random.randrange(-90, 60))
+        body = random_body(random, random.choice(("repayment", "charge", "waiver", "disbursement")), on, 100)
+        after.append(ledger.attest("acacia", body, on.isoformat(), ACCOUNT))
+    one, other = (Replay(told_of([*life, *order, *after]), OURS, strict=False) for order in (files, files[::-1]))
+    assert one.money.changes() == other.money.changes()
+    assert one.state() == other.state()
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,7 +9,15 @@ from uuid import UUID
 
 import pytest
 
-from ledger.attestation.credit_kinds import Agreement, Closure, Disbursement, Reversal, Schedule, ScheduleRow
+from ledger.attestation.credit_kinds import (
+    Agreement,
+    Closure,
+    Disbursement,
+    Reversal,
+    Schedule,
+    ScheduleRow,
+    StatusSnapshot,
+)
 from ledger.attestation.envelope import Attestation
 from ledger.attestation.sharing_kinds import Deletion
 from ledger.errors import Refused
@@ -105,6 +113,21 @@ async def test_what_follows_a_replay_in_the_same_batch_is_judged_after_it(
     await publish(node, acacia, ended, back, again)
     found = await line(node, acacia, loan, date(2026, 2, 3))
     assert (found.stage, found.balance, found.dpd) == ("active", 270, 24)
+    await sound(database)
+
+
+async def test_a_closure_that_is_told_after_the_books_of_a_later_day_leaves_a_paid_loan_and_fsck_agrees(
+    node: Node, database: TestDatabase, acacia: Lender
+) -> None:
+    loan = planned_loan(acacia)
+    await publish(node, acacia, *loan)
+    for month, owed in ((1, 100), (2, 0)):
+        books = StatusSnapshot(balance=owed, currency="KES", dpd=0, past_due=0, status="current")
+        told = [acacia.attest("status_snapshot", books, **about(loan, date(2026, month, 28)))]
+        closed = acacia.attest("closure", Closure(cause="paid"), **about(loan, date(2026, month, 20)))
+        await publish(node, acacia, *told, *([] if owed else [closed]))
+    found = await line(node, acacia, loan, date(2026, 2, 28))
+    assert (found.stage, found.balance, found.closed) == ("paid", 0, date(2026, 2, 20))
     await sound(database)
 
 

@@ -61,10 +61,11 @@ async def _watch(
             if once:
                 await watcher.catch_up()
             else:
+                asked = _listen()  # before it says that it is ready: whoever reads that may stop it at once
                 _say(
                     as_json, {"ready": True, "rules": book.digest.hex()}, f"watching by rules {book.digest.hex()[:16]}"
                 )
-                await _until_told(watcher.run())
+                await _until(asked, watcher.run())
             done = watcher.watched
             figures = {"attestations": done.attestations, "alerts": done.alerts, "rounds": done.rounds}
             _say(as_json, figures, f"{done.attestations} attestations taken in, {done.alerts} alerts published")
@@ -72,10 +73,15 @@ async def _watch(
             await node.close()
 
 
-async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+def _listen() -> asyncio.Event:
+    """From now on a signal to stop sets the event, and ends nothing by itself."""
     loop, asked = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
+    return asked
+
+
+async def _until(asked: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
     task, waiting = asyncio.create_task(work), asyncio.create_task(asked.wait())
     await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()

@@ -46,11 +46,11 @@ class Moving(NamedTuple):
 
 class Belief(NamedTuple):
     """What decides how much the maker of a statement knew: the statement, how many of the chain came before it and are
-    dated by its day, and the closure that it knew of before it was told."""
+    dated by its day, and the lender's own earlier statements that it knew of before they were told."""
 
     statement: UUID
     known: int
-    closure: UUID | None
+    own: tuple[UUID, ...]
 
 
 class Replay:
@@ -197,21 +197,21 @@ class Replay:
         """The money before a statement by what was in the chain before it and dated by its day, and by the closure."""
         place = next(n for n, each in enumerate(self.told) if each.id == at.told.id)
         before = [each for each in self.told[:place] if each.attestation.envelope.effective_date <= at.day]
-        closure = self._closure_told_later(at, place)
-        belief = Belief(at.told.id, len(before), None if closure is None else closure.id)
+        own = self._own_told_later(at, place)
+        belief = Belief(at.told.id, len(before), tuple(each.id for each in own))
         if belief not in self._believed:
-            known = before if closure is None else [*before, closure]
-            then = Replay(known, self._usual, strict=False, believed=self._believed)
+            then = Replay([*before, *own], self._usual, strict=False, believed=self._believed)
             self._believed[belief] = then.money
         return self._believed[belief]
 
-    def _closure_told_later(self, at: Moving, place: int) -> Told | None:
-        """The closure as paid of the newest day before a statement, where it was told after it; those before it say no
-        more than it does. None where there is none."""
+    def _own_told_later(self, at: Moving, place: int) -> list[Told]:
+        """What the lender's books said of the days before a statement, told after it: its maker knew them. Of closures as
+        paid the newest day's alone, since those before it say no more than it does."""
         known = {each.id for each in self.told[: place + 1]}
-        closures = [each for _, each in self.counted if _is_paid(each) and _day(each) < at.day]
-        newest = max(closures, key=_day, default=None)
-        return None if newest is None or newest.id in known else newest
+        earlier = [each for _, each in self.counted if _day(each) < at.day]
+        newest = max(filter(_is_paid, earlier), key=_day, default=None)
+        own = [each for each in earlier if each.kind == "status_snapshot" or each is newest]
+        return [each for each in own if each.id not in known]
 
 
 def _news(told: Sequence[Told]) -> list[tuple[int, str, date]]:
@@ -228,7 +228,7 @@ def _news(told: Sequence[Told]) -> list[tuple[int, str, date]]:
 
 def _moves_late(each: Told) -> bool:
     """Whether it moves money that a statement of a later day may not know of."""
-    return is_money(each.kind, each.body) and each.kind != "closure"
+    return is_money(each.kind, each.body) and each.kind not in ("closure", "status_snapshot")
 
 
 def _is_paid(each: Told) -> bool:

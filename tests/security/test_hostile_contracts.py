@@ -7,8 +7,9 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -23,6 +24,19 @@ from tests.support.contracts import ALERT, BORROWER, PENALTY, rule, source
 REFUSED_WITHIN_S = 0.05
 MEMORY_MAX_KB = 100 * 1024
 ROOT = Path(__file__).resolve().parents[2]
+
+Found = TypeVar("Found")
+
+
+def quickest(act: Callable[[], Found]) -> tuple[Found, float]:
+    """What an act gives, and the processor time of the quickest of three: another process on the machine is no fault."""
+    taken = []
+    for _ in range(3):
+        began = time.process_time()
+        found = act()
+        taken.append(time.process_time() - began)
+    return found, min(taken)
+
 
 EXPRESSIONS: dict[str, tuple[str, str]] = {
     "a bang bomb": ("!" * 900 + "loan.disputed", "expression_long"),
@@ -116,9 +130,7 @@ def _engine_is_loaded() -> None:
 def test_each_hostile_expression_is_refused_by_name_and_at_once(name: str) -> None:
     expression, code = EXPRESSIONS[name]
     values = source(rule(**{"if": expression}))
-    began = time.perf_counter()
-    codes = refused(values)
-    taken = time.perf_counter() - began
+    codes, taken = quickest(lambda: refused(values))
     assert any(code in found for found in codes), codes
     assert taken < REFUSED_WITHIN_S
 
@@ -206,9 +218,7 @@ DOCUMENTS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_each_hostile_document_is_refused_by_name_and_at_once(name: str) -> None:
     values, code = DOCUMENTS[name]
-    began = time.perf_counter()
-    codes = refused(values)
-    taken = time.perf_counter() - began
+    codes, taken = quickest(lambda: refused(values))
     assert code in codes
     assert taken < REFUSED_WITHIN_S
 
@@ -230,10 +240,10 @@ BYTES: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("name", BYTES)
 def test_each_hostile_text_is_refused_by_name_and_at_once(name: str) -> None:
     data, code = BYTES[name]
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(InvalidInput) as caught:
         from_source(data)
-    taken = time.perf_counter() - began
+    taken = time.process_time() - began
     assert code in caught.value.code
     assert taken < REFUSED_WITHIN_S
 
@@ -252,18 +262,18 @@ TOML = {
 
 @pytest.mark.parametrize("data", TOML.values(), ids=TOML)
 def test_a_hostile_source_file_is_refused_at_once(data: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(InvalidInput):
         read_source(data)
-    assert time.perf_counter() - began < REFUSED_WITHIN_S
+    assert time.process_time() - began < REFUSED_WITHIN_S
 
 
 @pytest.mark.parametrize("name", ["a nesting bomb", "a bomb of objects", "no JSON", "no UTF-8", "a megabyte"])
 def test_the_ledgers_own_reader_refuses_hostile_bytes_too(name: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(InvalidInput):
         read_document(BYTES[name][0])
-    assert time.perf_counter() - began < REFUSED_WITHIN_S
+    assert time.process_time() - began < REFUSED_WITHIN_S
 
 
 WORDS = (
@@ -283,13 +293,13 @@ def test_random_words_are_refused_or_compiled_at_once_and_never_escape_as_anothe
     rng, compiled = random.Random(7), 0
     for _ in range(4_000):
         text = "".join(rng.choice(WORDS) for _ in range(rng.randint(1, rng.choice((4, 40, 250)))))
-        began = time.perf_counter()
+        began = time.process_time()
         try:
             compile_expression(text, (), STANDING_INPUTS.keys(), "BOOL")
             compiled += 1
         except InvalidInput as error:
             assert error.code in KNOWN_REFUSALS, text
-        assert time.perf_counter() - began < REFUSED_WITHIN_S, text
+        assert time.process_time() - began < REFUSED_WITHIN_S, text
     assert compiled > 20
 
 

@@ -183,6 +183,19 @@ def test_books_know_of_the_closure_of_a_day_before_them_that_is_told_after_them(
     assert (life.stage("2026-02-01"), life.on("2026-02-01").state.balance) == ("active", 0)
 
 
+def test_books_of_an_earlier_day_that_are_told_later_change_nothing_that_later_books_said() -> None:
+    either = []
+    for order in (("2025-12-31", 100), ("2026-01-31", 0)), (("2026-01-31", 0), ("2025-12-31", 100)):
+        life = Life()
+        life.say(agreement(principal=300), "2025-01-01")
+        for day, balance in order:
+            life.say(credit.StatusSnapshot(balance=balance, status="current", **KES), day)
+        found = life.on("2026-02-01").state
+        either.append((found.balance, found.as_of, found.grid, found.stage))
+    assert either[0] == either[1]
+    assert either[0][0] == 0
+
+
 def test_what_books_say_is_owed_after_a_closure_stands_though_the_closure_is_told_after_them() -> None:
     life = Life()
     life.say(agreement(principal=100), "2025-01-01")

@@ -54,7 +54,8 @@ def fold(state: LoanState | None, envelope: Envelope, body: Body) -> LoanState:
     """
     before = NEW_LOAN if state is None else state
     kind, day = envelope.kind, envelope.effective_date
-    ensure_same_loan(before, envelope, body)
+    if before.subject != envelope.subject or getattr(body, "currency", None) != before.currency:
+        ensure_same_loan(before, envelope, body)
     stage = next_stage(before.stage, EVENTS.get(kind) or event_of(kind, body))
     if kind == "repayment":
         changes = _repayment(before, body, day)
@@ -150,7 +151,7 @@ def _repayment(before: LoanState, body: Any, day: date) -> Changes:
     if day.toordinal() < before.moved:
         raise NeedsReplay
     if before.terms in USUAL:
-        if body.allocated is None or not _has_rows(before):
+        if body.allocated is None or not (before.schedule or before.planned_until):
             return _plain_repayment(before, body, day)
         if before.planned_until and not before.past_due:
             return _split_repayment(before, body, day)

@@ -106,13 +106,19 @@ class Projection:
         states: dict[LoanKey, tuple[LoanState, Place]] = {}
         consents: dict[ConsentKey, ConsentRow] = {}
         chain: list[Place | None] = []
+        known, loans, chains, watched = self._states, self._loans, self._chains, self._watched
         for position, (attestation, key) in enumerate(zip(batch.attestations, keys, strict=True)):
             try:
                 if key is None:
                     chain.append(None)
                     self.apply_to_consents(attestation, batch_id, consents, now)
                     continue
-                before, last = states.get(key) or self._current(key)
+                held = states.get(key) or known.get(key)
+                if held is None:
+                    loan = loans.get(key)
+                    before, last = (None, None) if loan is None else (loan.state, loan.last)
+                else:
+                    before, last = held
                 here = batch_id, position
                 try:
                     after = fold(before, attestation.envelope, attestation.body)
@@ -122,11 +128,11 @@ class Projection:
                     if key not in replays.needed:
                         raise
                     after = before or NEW_LOAN  # its state is not known yet: judged when the chain is
-                if key in self._chains:
+                if chains and key in chains:
                     replays.told[key].append(Told(0, attestation))
                 states[key] = after, here
                 chain.append(last)
-                if key in self._watched:
+                if watched and key in watched:
                     self.passed[here] = key, before, after
             except TallystickError as error:
                 error.path = f"$[{position}]" + (error.path or "$")[1:]

@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.currency import in_major_units
 from ledger.loan.account import Account
 from ledger.loan.arrears import last_counted_day, paused_days
 from ledger.loan.lifecycle import LIVE
@@ -109,9 +110,10 @@ def _rule_1(account: Account, instalment: UnmetInstalment | None) -> Reason:
     rows = [row for row in account.money.book.rows if row.due == instalment.due]
     refs = [said.get("plan", b""), *(ref for row in rows for ref, *_ in row.met_by)]
     refs += [charge.ref for row in rows for charge in row.charges]
+    currency = account.state.currency  # a plan has one
     sentence = (
         f"Days past due count from {instalment.due}, the due date of instalment {instalment.n}, the oldest that is not "
-        f"fully met: {instalment.total} is missing."
+        f"fully met: {currency} {in_major_units(instalment.total, currency)} is missing."
     )
     return Reason(1, sentence, _in_order(by_ref[ref] for ref in refs if ref in by_ref))
 

@@ -13,6 +13,8 @@ from ledger.log.checkpoint import open_checkpoint
 from ledger.log.merkle import verify_inclusion
 from ledger.node import publisher as publisher_module
 from ledger.node.clock import Sources
+from ledger.node.group_fold import read_cached
+from ledger.node.loan_cache import CachedLoan
 from ledger.node.node import Node
 from ledger.node.publisher import Receipt
 from ledger.store.tenant_rows import TenantRow
@@ -246,3 +248,21 @@ async def test_time_never_goes_back_in_the_log_when_the_clock_does(database: Tes
             times.append((await node.log.head()).committed_at)
         assert times == sorted(set(times))
     await ensure_sound(database)
+
+
+async def test_a_small_batch_that_fills_a_tile_forgets_no_loan(
+    node: Node, acacia: Lender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loan = acacia.new_loan(1_000_000)
+    await node.publisher.publish(acacia.name, *acacia.batch(loan))
+    reads: list[object] = []
+
+    async def counted(connection: object, keys: list[bytes]) -> dict[bytes, CachedLoan]:
+        reads.append(keys)
+        return await read_cached(connection, keys)
+
+    monkeypatch.setattr("ledger.node.committer.read_cached", counted)
+    monkeypatch.setattr("ledger.node.group_fold.read_cached", counted)
+    while (await node.log.head()).size <= 258:
+        await node.publisher.publish(acacia.name, *acacia.batch([acacia.repayment(loan, 1)]))
+    assert reads == []

@@ -178,7 +178,7 @@ EFFECTS: Final[dict[str, Effect]] = {
     ),
     "consent.require": Effect(
         5, {"code": Argument("STRING", "purpose"), "days": _WAIT}, ("lender", "borrower"),
-        "asks the borrower for a consent, until it is given or the days are over",
+        "records that a consent is asked of the borrower; no other rule waits for it",
     ),
     "discount.apply": Effect(
         3, {"amount": _MONEY, "code": _REASON}, ("lender",), "takes an amount off what is owed", money=True,

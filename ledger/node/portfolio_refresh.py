@@ -25,11 +25,9 @@ from typing import Final
 from uuid import UUID
 
 from ledger.attestation.envelope import parse
-from ledger.errors import Refused
 from ledger.jurisdiction.periods import months_after
-from ledger.loan.account import account as folded
 from ledger.loan.arrears import arrears, last_counted_day
-from ledger.loan.fold import NeedsReplay, fold
+from ledger.loan.course import states_on, turns
 from ledger.loan.state import LoanState, decode_state, owed
 from ledger.loan.supersession import Told
 from ledger.node.sealer import Sealer
@@ -171,10 +169,7 @@ def steps_of(state: LoanState, newest: date) -> list[Step]:
 
     An instalment is late from the day after it is due.
     """
-    turns = {date.fromordinal(row[0]) + _DAY for row in state.schedule}
-    if state.since is not None:
-        turns.add(state.since + _DAY)
-    days = [newest, *sorted(day for day in turns if day > newest)]
+    days = [newest, *(day for day in turns(state) if day > newest)]
     found = [(late.as_of, late.since, late.amount) for late in (arrears(state, day) for day in days)]
     return found[:1] + [after for before, after in pairwise(found) if after[1:] != before[1:]]
 
@@ -210,31 +205,11 @@ def day_of(row: PortfolioLoan, day: date) -> PortfolioDay:
 def past_rows(account: bytes, days: Sequence[date], told: Sequence[Told]) -> list[PortfolioDay]:
     """A loan on days before its newest event, in ascending order, folded from its attestations.
 
-    A chain whose events came in the order of their days is folded once, day by day; any other once for each day.
+    The chain is folded once, day by day; only what changes the past folds it again.
     """
     subject = next((each.attestation.envelope.subject for each in told if each.attestation.envelope.subject), bytes(32))
-    states = in_order(told, days)
-    if states is None:
-        then = [folded(told, as_of=day) for day in days]
-        states = [each.state if each.counted else None for each in then]
+    states = states_on(told, days)
     return [_past(account, subject, day, state) for day, state in zip(days, states, strict=True)]
-
-
-def in_order(told: Sequence[Told], days: Sequence[date]) -> list[LoanState | None] | None:
-    """The loan's state on each of the days (None: not there yet); None where one fold forwards cannot say it."""
-    dates = [each.attestation.envelope.effective_date for each in told]
-    if dates != sorted(dates):
-        return None
-    found: list[LoanState | None] = []
-    state, at = None, 0
-    try:
-        for day in days:
-            while at < len(told) and dates[at] <= day:
-                state, at = fold(state, told[at].attestation.envelope, told[at].body), at + 1
-            found.append(state)
-    except (NeedsReplay, Refused):
-        return None
-    return found
 
 
 def _past(account: bytes, subject: bytes, day: date, state: LoanState | None) -> PortfolioDay:

@@ -6,12 +6,14 @@
     docket.changed()                     -> the contracts whose memory moved
 
 Rules
+- A commit and a replay both go through here, so that what a contract does is written once: a committer puts in the
+  contracts that a group concerns (executor.py), a replay every contract of the log (replay.py).
 - Who hears of what is routing.py's to say, and what an event does the engine's: this keeps contracts and their memories,
-  and asks them in the order of their hashes, each over its loan as it is just after the attestation. A replay
-  (replay.py) goes through the same two.
+  and asks them in the order of their hashes, each over its loan as it is just after the attestation.
 - Where no rule waits for what happened, nothing is looked at: most events cost a look into a table.
-- A contract's own steps move its memory here; an accepted or declined proposal is an event like any other.
-- Only contracts that were put in are seen.
+- A contract's own steps move its memory here; an accepted or declined proposal is an event like any other. One that ended
+  hears nothing any more.
+- Only contracts that were put in are seen, and the one that a step proposes.
 - A contract that this version cannot execute (it pins another engine, say, from before an upgrade) does nothing: its cause
   goes on, its own steps still move it, and it can be ended. It is never proposed here.
 
@@ -20,8 +22,9 @@ It reads no clock and no store: loans and contracts are handed in.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
@@ -74,21 +77,25 @@ class Held:
     subject: bytes
     memory: Memory | None
 
-    @property
+    @cached_property
     def contract(self) -> CompiledContract | None:
         """Ready to execute; None: not by this version, so it does nothing."""
         return executable(self.data)
 
-    @property
+    @cached_property
     def document(self) -> Document:
         """What the parties signed."""
-        contract = self.contract
-        return read_document(self.data) if contract is None else contract.document
+        return read_document(self.data) if self.contract is None else self.contract.document
 
     @property
     def in_force(self) -> bool:
         """Whether events reach it."""
         return self.memory is not None and self.memory.state == ContractState.IN_FORCE
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing reaches it any more."""
+        return self.memory is not None and self.memory.state in (ContractState.TERMINATED, ContractState.WITHDRAWN)
 
 
 Loans = Callable[[LoanRef], LoanState | None]
@@ -96,15 +103,17 @@ Loans = Callable[[LoanRef], LoanState | None]
 
 
 class Docket:
-    """The contracts in hand."""
+    """The contracts in hand. ``executions`` counts how often one was asked what an event does."""
 
     def __init__(self, deployment: str, today: int) -> None:
         """``today`` is the day of the log's latest tick, an ordinal; 0 before the first."""
+        self.executions = 0
         self._deployment = deployment
         self._today = today
         self._held: dict[ContractKey, Held] = {}
         self._of_loan: dict[LoanRef, list[ContractKey]] = {}
         self._of_subject: dict[bytes, list[ContractKey]] = {}
+        self._living: list[ContractKey] | None = None
         self._changed: dict[ContractKey, None] = {}
 
     @property
@@ -112,11 +121,17 @@ class Docket:
         """The day of the log's latest tick, an ordinal; 0 before the first."""
         return self._today
 
+    @property
+    def contracts(self) -> Mapping[ContractKey, Held]:
+        """Every contract that was ever in hand, ended ones too."""
+        return self._held
+
     def put(self, key: ContractKey, held: Held) -> None:
         """Take a contract in hand."""
         if key not in self._held:
             self._of_loan.setdefault(LoanRef(key.lender, held.document.account), []).append(key)
             self._of_subject.setdefault(held.subject, []).append(key)
+            self._living = None
         self._held[key] = held
 
     def held(self, key: ContractKey) -> Held | None:
@@ -145,14 +160,14 @@ class Docket:
         """The contracts that might hear of an attestation, in the order of execution."""
         envelope, body = attestation.envelope, attestation.body
         if isinstance(body, Tick):
-            found = list(self._held)
-        elif isinstance(body, ContractStep):
-            found = [ContractKey(body.lender, body.contract)]
-        elif envelope.account is not None:
-            found = self._of_loan.get(LoanRef(envelope.tenant, envelope.account), [])
-        else:
-            found = self._of_subject.get(envelope.subject or b"", [])
-        return sorted(found, key=lambda key: key.hash)
+            if self._living is None:
+                self._living = _in_order([key for key, held in self._held.items() if not held.ended])
+            return self._living
+        if isinstance(body, ContractStep):
+            return [ContractKey(body.lender, body.contract)]
+        if envelope.account is not None:
+            return _in_order(self._of_loan.get(LoanRef(envelope.tenant, envelope.account), []))
+        return _in_order(self._of_subject.get(envelope.subject or b"", []))
 
     def _step(self, placed: Placed, step: ContractStep) -> None:
         """A contract's own step moves its memory."""
@@ -168,6 +183,10 @@ class Docket:
             self.put(key, held)
         held.memory = after_step(held.memory, held.document, step, envelope.effective_date.toordinal())
         self._changed[key] = None
+        if held.ended:
+            self._of_loan[LoanRef(key.lender, held.document.account)].remove(key)
+            self._of_subject[held.subject].remove(key)
+            self._living = None
 
     def _run(self, key: ContractKey, placed: Placed, loans: Loans) -> tuple[Effect, ...]:
         held, attestation = self._held[key], placed.attestation
@@ -183,8 +202,13 @@ class Docket:
         seen = BLIND
         if after is not None and listens(contract, event):
             seen = Inputs(loan_inputs(after, day_of(event)))
+        self.executions += 1
         execution = execute(contract, held.memory, event, seen)
-        if execution.memory != held.memory:
+        if execution.memory is not held.memory:
             held.memory = execution.memory
             self._changed[key] = None
         return execution.effects
+
+
+def _in_order(keys: list[ContractKey]) -> list[ContractKey]:
+    return sorted(keys, key=lambda key: key.hash)

@@ -8,6 +8,7 @@
     report.root       -> one hash over every effect that the log must hold
 
 Rules
+- Contracts are executed by the docket (docket.py) that executes them in the commit too: what is here is the comparison.
 - Nothing is taken from a database: documents come with the attestations that propose them, or by their hash from
   ``documents``; memories, loans and counts are folded again from the entries.
 - An effect is compared by the canonical bytes of its body (contract_kinds.Effect). ``effect_missing``: due and not there.
@@ -26,24 +27,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from hashlib import sha256
 from itertools import islice
 from typing import Protocol
 from uuid import UUID
 
-from ledger.attestation.contract_kinds import Cause, Effect, Tick
 from ledger.attestation.contract_kinds import Contract as ContractStep
+from ledger.attestation.contract_kinds import Effect
 from ledger.attestation.envelope import Attestation, Envelope, encode_body
-from ledger.contract.check import executable, pins_this_engine
+from ledger.contract.check import pins_this_engine
+from ledger.contract.docket import ContractKey, Docket, Held, Placed
 from ledger.contract.document import Document, contract_hash, read_document
-from ledger.contract.engine import BLIND, Event, Inputs, execute, listens
-from ledger.contract.inputs import LoanInputs, loan_inputs
 from ledger.contract.landing import LANDED_KINDS
-from ledger.contract.memory import ContractState, Memory, after_step
+from ledger.contract.memory import Memory
 from ledger.contract.program import CompiledContract
-from ledger.contract.routing import ANSWERS, day_of, event_of, hears
-from ledger.errors import TallystickError
+from ledger.errors import InvalidInput, Refused
 from ledger.loan.state import LoanState
 
 
@@ -96,16 +94,8 @@ class Replayed:
 
 
 @dataclass
-class _Running:
-    document: Document
-    contract: CompiledContract | None
-    memory: Memory | None
-
-
-@dataclass
 class _Tally:
     attestations: int = 0
-    executions: int = 0
     effects: int = 0
     untold: int = 0
     faults: list[ReplayFault] = field(default_factory=list)
@@ -122,24 +112,20 @@ class Replayer:
         first: int = 0,
         last: int | None = None,
     ) -> None:
-        self._deployment = deployment
+        self._docket = Docket(deployment, 0)
         self._loans = loans
-        self._documents = dict(documents)
+        self._documents = documents
         self._range = (first, last)
-        self._running: dict[bytes, _Running] = {}
         self._unreadable: set[bytes] = set()
-        self._by_account: dict[tuple[str, bytes], list[bytes]] = {}
-        self._by_subject: dict[bytes, list[bytes]] = {}
         self._due: dict[bytes, bytes] = {}
         self._met: set[bytes] = set()
         self._bodies: dict[bytes, Effect] = {}
         self._root = sha256()
         self._tally = _Tally()
-        self._today = 0
         self._landing: set[UUID] = set()
 
     def see(self, entry: LogAttestation) -> None:
-        """Take the next attestation of the log."""
+        """Take the next attestation of the log. Raises Unavailable where the engine is missing."""
         attestation = entry.attestation
         envelope, body = attestation.envelope, attestation.body
         self._tally.attestations += 1
@@ -147,18 +133,14 @@ class Replayer:
             self._landing.add(envelope.id)
             self._compare(entry, body)
             return
-        account = (envelope.tenant, envelope.account or b"")
-        before = self._loans.of(*account) if envelope.account else None
+        before = self._loans.of(envelope.tenant, envelope.account) if envelope.account else None
         self._loans.see(entry.index, attestation)
-        if isinstance(body, ContractStep) and body.step not in ANSWERS:
-            self._step(body, envelope.effective_date)
-            return
         if self._landed(envelope):
             return
-        for running in self._concerned(entry):
-            self._execute(running, entry, before)
-        if isinstance(body, Tick):
-            self._today = max(self._today, body.day.toordinal())
+        placed = Placed(entry.index, entry.batch, entry.position, attestation, before)
+        effects = self._stepped(placed, body) if isinstance(body, ContractStep) else self._taken(placed)
+        if self._compared(entry.index):
+            self._expect(effects)
 
     def due(self, skip: int = 0) -> tuple[Effect, ...]:
         """The effects that the log must hold so far, in order, after the first ``skip`` of them."""
@@ -167,23 +149,16 @@ class Replayer:
     def memories(self) -> dict[bytes, tuple[CompiledContract, Memory]]:
         """What each contract that was executed remembers now, by its hash; ended ones too."""
         return {
-            key: (one.contract, one.memory) for key, one in self._running.items()
+            key.hash: (one.contract, one.memory) for key, one in self._docket.contracts.items()
             if one.memory is not None and one.contract is not None
         }  # fmt: skip
 
     def unexecuted(self) -> dict[bytes, tuple[Document, Memory]]:
         """Contracts that pin another engine, by hash, with what their own steps alone come to."""
         return {
-            key: (one.document, one.memory) for key, one in self._running.items()
+            key.hash: (one.document, one.memory) for key, one in self._docket.contracts.items()
             if one.memory is not None and one.contract is None
         }  # fmt: skip
-
-    def _landed(self, envelope: Envelope) -> bool:
-        """Whether this is the event that an effect meant for the loan: it was published with the effect, and no contract
-        hears of it."""
-        named = self._landing.intersection(envelope.refs) if envelope.kind in LANDED_KINDS else set()
-        self._landing -= named
-        return bool(named)
 
     def report(self) -> Replayed:
         """What was found so far; an effect that is due and was not seen counts as missing."""
@@ -192,75 +167,38 @@ class Replayer:
             for key, data in self._due.items()
             if key not in self._met
         ]
-        tally = self._tally
+        tally, docket = self._tally, self._docket
         return Replayed(
-            attestations=tally.attestations, contracts=len(self._running), executions=tally.executions,
+            attestations=tally.attestations, contracts=len(docket.contracts), executions=docket.executions,
             effects=tally.effects, untold=tally.untold, root=self._root.digest(), faults=(*tally.faults, *missing),
         )  # fmt: skip
 
-    def _step(self, step: ContractStep, day: date) -> None:
-        running = self._running.get(step.contract) or self._read(step)
-        if running is None:
-            return
+    def _landed(self, envelope: Envelope) -> bool:
+        """Whether this is the event that an effect meant for the loan: it was published with the effect, and no contract
+        hears of it."""
+        named = self._landing.intersection(envelope.refs) if envelope.kind in LANDED_KINDS else set()
+        self._landing -= named
+        return bool(named)
+
+    def _taken(self, placed: Placed) -> tuple[Effect, ...]:
+        return self._docket.take(placed, lambda ref: self._loans.of(*ref))
+
+    def _stepped(self, placed: Placed, step: ContractStep) -> tuple[Effect, ...]:
+        """A contract's own step, which the ledger may have taken though it has no place."""
+        key, faults = ContractKey(step.lender, step.contract), self._tally.faults
+        if self._docket.held(key) is None:
+            held = _found(step.document or self._documents.get(step.contract) or b"", step.contract)
+            if held is None or held.contract is None:
+                self._unreadable.add(step.contract)
+            if held is None:
+                faults.append(_of_step("document_missing", step))
+                return ()
+            self._docket.put(key, held)
         try:
-            running.memory = after_step(running.memory, running.document, step, day.toordinal())
-        except TallystickError:
-            self._tally.faults.append(_of_step("step_refused", step))
-            return
-        if running.memory.state in (ContractState.TERMINATED, ContractState.WITHDRAWN):
-            self._forget(step.contract, running.document)
-
-    def _read(self, step: ContractStep) -> _Running | None:
-        """The contract of a step, by its document; its memory is not there yet."""
-        found = _found(step.document or self._documents.get(step.contract) or b"", step.contract)
-        if found is None or found.contract is None:
-            self._unreadable.add(step.contract)
-        if found is None:
-            self._tally.faults.append(_of_step("document_missing", step))
-            return None
-        self._running[step.contract] = found
-        document = found.document
-        self._by_account.setdefault((document.parties.lender, document.account), []).append(step.contract)
-        self._by_subject.setdefault(document.parties.borrower, []).append(step.contract)
-        return found
-
-    def _forget(self, contract: bytes, document: Document) -> None:
-        self._by_account[document.parties.lender, document.account].remove(contract)
-        self._by_subject[document.parties.borrower].remove(contract)
-
-    def _concerned(self, entry: LogAttestation) -> list[_Running]:
-        """Contracts that hear of an attestation, in order of their hashes: the order of execution."""
-        envelope, body = entry.attestation.envelope, entry.attestation.body
-        if envelope.kind == "tick":
-            hashes = sorted(key for those in self._by_account.values() for key in those)
-        elif isinstance(body, ContractStep):
-            hashes = [body.contract] if body.contract in self._running else []
-        elif envelope.account is not None:
-            hashes = sorted(self._by_account.get((envelope.tenant, envelope.account), ()))
-        else:
-            hashes = sorted(self._by_subject.get(envelope.subject or b"", ()))
-        found = [self._running[key] for key in hashes]
-        return [
-            one for one in found
-            if one.contract is not None and hears(one.contract, entry.attestation, self._deployment)
-        ]  # fmt: skip
-
-    def _execute(self, running: _Running, entry: LogAttestation, before: LoanState | None) -> None:
-        contract, memory, document = running.contract, running.memory, running.document
-        if memory is None or contract is None:
-            return
-        after = self._loans.of(document.parties.lender, document.account)
-        if entry.attestation.envelope.account is None:
-            before = after
-        cause = Cause(batch=entry.batch, commitment=entry.attestation.commitment, index=entry.index,
-                      position=entry.position)  # fmt: skip
-        event = event_of(contract, entry.attestation, cause, before=before, after=after, today=self._today)
-        seen = _inputs(event, after) if listens(contract, event) else BLIND
-        done = execute(contract, memory, event, seen)
-        running.memory = done.memory
-        self._tally.executions += 1
-        if self._compared(entry.index):
-            self._expect(done.effects)
+            return self._taken(placed)
+        except (InvalidInput, Refused):
+            faults.append(_of_step("step_refused", step))
+            return ()
 
     def _expect(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
@@ -295,19 +233,15 @@ class Replayer:
             self._tally.faults.append(_fault(code, found, expected=due, found=data))
 
 
-def _found(data: bytes, contract: bytes) -> _Running | None:
+def _found(data: bytes, contract: bytes) -> Held | None:
     """A contract from its document; None when that is not the document, or was never one to execute."""
     try:
-        document, compiled = read_document(data), executable(data)
-    except TallystickError:
+        document = read_document(data)
+    except InvalidInput:
         return None
-    if contract_hash(document) != contract or (compiled is None and pins_this_engine(document)):
-        return None
-    return _Running(document, compiled, None)
-
-
-def _inputs(event: Event, loan: LoanState | None) -> Inputs:
-    return Inputs(LoanInputs() if loan is None else loan_inputs(loan, day_of(event)))
+    held = Held(data, document.parties.borrower, None)
+    sound = held.contract is not None or not pins_this_engine(document)
+    return held if sound and contract_hash(document) == contract else None
 
 
 def _of_step(code: str, step: ContractStep) -> ReplayFault:

@@ -62,8 +62,8 @@ def test_loans_are_looked_at_only_where_a_rule_listens(monkeypatch: pytest.Monke
         seen.append(inputs)
         return execute(contract, memory, event, inputs)
 
-    monkeypatch.setattr(room, "execute", watching)
     log = busy_log(400, 7)
+    monkeypatch.setattr(room, "execute", watching)
     of_payments = document(rule(on=["repayment.received"]), account="QUFB" * 10 + "QUE=")
     docket, key = in_hand(of_payments)
     ticks = [entry for entry in log.entries if entry.attestation.envelope.kind == "tick"]

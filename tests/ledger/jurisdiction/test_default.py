@@ -113,20 +113,57 @@ def test_a_country_without_such_rules_says_so() -> None:
     assert may_cure(kenya, found, as_of=on(200)).code == "value_none"
 
 
-@pytest.mark.parametrize(
-    ("history", "currency", "code"),
-    [
-        ([step(2, PAID), step(2, ARREARS)], "EUR", "history_disordered"),
-        ([step(2, PAID), step(1, ARREARS)], "EUR", "history_disordered"),
-        ([step(1, PAID)], "PLN", "currency_unconverted"),
-    ],
-)
-def test_a_history_in_disorder_or_in_another_currency_is_refused(
-    history: list[DebtStep], currency: str, code: str
-) -> None:
+@pytest.mark.parametrize("second", [2, 1])
+def test_a_history_in_disorder_is_refused(second: int) -> None:
     with pytest.raises(InvalidInput) as refused:
-        default_status(pack(), history, as_of=on(5), currency=currency)
-    assert refused.value.code == code
+        default_status(pack(), [step(2, PAID), step(second, ARREARS)], as_of=on(5), currency="EUR")
+    assert refused.value.code == "history_disordered"
+
+
+@pytest.mark.parametrize(("day", "code"), [(90, "not_defaulted"), (91, "currency_unconverted")])
+def test_floors_in_another_currency_matter_only_when_the_answer_hangs_on_them(day: int, code: str) -> None:
+    found = default_status(pack(), [step(1, ARREARS)], as_of=on(day), currency="PLN")
+    assert (found.code, found.defaulted) == (code, False)
+    assert default_status(pack(), [step(1, PAID)], as_of=on(400), currency="PLN").code == "not_defaulted"
+
+
+def test_amounts_that_nobody_stated_leave_the_answer_open_only_where_they_decide_it() -> None:
+    unknown = {"past_due": None, "exposure": None}
+    small = {"past_due": 10_000, "exposure": None}
+    large = {"past_due": 10_001, "exposure": None}
+    answers = [default_status(pack(), [DebtStep(since=on(1), **some)], as_of=on(91), currency="EUR").code
+               for some in (unknown, small, large)]  # fmt: skip
+    assert answers == ["materiality_unknown", "not_defaulted", "materiality_unknown"]
+    short = default_status(pack(), [DebtStep(since=on(1), **unknown)], as_of=on(40), currency="EUR")
+    assert (short.code, short.counter_days) == ("not_defaulted", 40)
+    sure = [DebtStep(since=on(1), **unknown, unlikely_to_pay=True)]
+    assert default_status(pack(), sure, as_of=on(40), currency="EUR").code == "defaulted"
+
+
+def test_a_declared_default_begins_on_its_day_and_has_no_condition_of_its_own() -> None:
+    found = status([step(1, PAID), step(10, PAID, declared=True)], 20)
+    assert (found.code, found.since, found.trigger, found.clear_since) == (
+        "probation", on(10), "days_past_due", on(10),
+    )  # fmt: skip
+
+
+def test_a_cure_that_comes_early_waits_for_the_end_of_the_probation() -> None:
+    history = [step(1, ARREARS), step(100, PAID), step(110, PAID, cured=True)]
+    ends = date(2026, 7, 10)
+    before, then = ((ends - START).days, (ends - START).days + 1)
+    assert [status(history, day).code for day in (before, then)] == ["probation", "not_defaulted"]
+
+
+def test_arrears_before_the_end_of_the_probation_void_a_cure() -> None:
+    history = [step(1, ARREARS), step(100, PAID), step(110, PAID, cured=True), step(130, ARREARS), step(140, PAID)]
+    assert status(history, 400).code == "probation"
+    assert status([*history, step(300, PAID, cured=True)], 400).code == "not_defaulted"
+
+
+def test_a_second_restructuring_begins_the_years_probation_anew() -> None:
+    history = [step(1, ARREARS), step(95, PAID, forborne=True, restructured=on(95)),
+               step(200, PAID, forborne=True, restructured=on(200))]  # fmt: skip
+    assert status(history, 210).probation_until == date(2027, 7, 19)
 
 
 def test_the_future_does_not_count() -> None:

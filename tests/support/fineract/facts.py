@@ -14,7 +14,8 @@ class NotReproduced(Exception):
 
 @dataclass
 class Line:
-    """A line of the transaction list."""
+    """A line of the transaction list. ``step`` orders the accruals of one batch; ``closing``: an accrual that the
+    transaction of its ``order`` booked because it closed the loan."""
 
     order: int
     title: str
@@ -26,6 +27,13 @@ class Line:
     balance: int = 0
     excess: int = 0
     booked: bool = True
+    step: int = 0
+    closing: bool = False
+
+    @property
+    def place(self) -> tuple[date, int, int]:
+        """Where the line stands in the list: by value date, then as it was booked."""
+        return self.on, self.order, self.step
 
 
 @dataclass

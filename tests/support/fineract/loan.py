@@ -77,7 +77,7 @@ class Loan(Server):
     by_row: dict[str, int] = field(default_factory=dict)
     history: list[list[Any]] = field(default_factory=list)
     pauses: list[Json] = field(default_factory=list)
-    looked_on: date | None = None
+    batched_on: date | None = None
     late_fees: set[date] = field(default_factory=set)
     accrued_interest: dict[date, int] = field(default_factory=dict)
     accrue_on: str = "due-date"
@@ -208,8 +208,8 @@ class Loan(Server):
         if event.get("rejected"):
             return
         kind = event["type"]
-        if self.started and kind not in ("clock", "cob", "config", "pause", "resume"):
-            self._catch_up(self.today)
+        if self.started and self.batched_on and kind not in ("clock", "cob", "config", "pause", "resume"):
+            self._catch_up()
         if kind in PAYMENTS:
             self._pay(event)
         else:
@@ -219,7 +219,7 @@ class Loan(Server):
             handler(event)
         self._refuse_arrears()
         if kind not in ("clock", "cob", "config", "submit", "approve", "pause", "resume"):
-            self._after_transaction()
+            self._after_transaction(event)
 
     def _add(self, event: Json, kind: str, title: str | None, step: int = 0, **members: Any) -> Movement:
         """A movement, and its line in the list."""

@@ -31,16 +31,17 @@ class Server:
         if position.charged_off_on is None:
             for number, row in enumerate(self.position().rows):
                 self._accrue_row(event, number, row)
-        if not any(start <= self.today and (end is None or self.today <= end) for start, end in position.pauses):
-            self._catch_up(self.today)
-            self._classify(self.today)
+        self._catch_up()
 
-    def _catch_up(self, until: date) -> None:
-        """The ranges of the days since the last look, for a history without gaps."""
-        on = max(self.looked_on or until, min((one.on for one in self.tranches), default=until)) + DAY
-        while on < until:
-            self._classify(on)
+    def _catch_up(self) -> None:
+        """The batches that were missed, one a day but for paused days; a loan's first batch runs for today alone."""
+        on = self.batched_on + DAY if self.batched_on else self.today
+        pauses = self.position().pauses
+        while on <= self.today:
+            if not any(start <= on and (end is None or on <= end) for start, end in pauses):
+                self._classify(on)
             on += DAY
+        self.batched_on = self.today
 
     def _charge_overdue_rows(self, event: Json, position: Position) -> None:
         """Products with a late fee charge it on each row that is past due, once."""
@@ -69,7 +70,7 @@ class Server:
             if not one.accrued and on < self.today and (one.n * 10).to_bytes(4) in refs:
                 total = total.plus(self._as_amounts(one))
                 one.accrued = True
-        self._accrue({"n": event["n"] * 100 + number}, until, total)
+        self._accrue(event, until, total, step=number)
 
     def _row_of(self, due: date) -> date:
         """The due date of the row that holds a charge."""
@@ -82,12 +83,12 @@ class Server:
         left = one.amount - waived
         return Amounts(penalty=left) if penalty else Amounts(fee=left)
 
-    def _accrue(self, event: Json, on: date, amounts: Amounts) -> None:
+    def _accrue(self, event: Json, on: date, amounts: Amounts, *, step: int = 0, closing: bool = False) -> None:
         if amounts.total:
             order = event["n"] * 10 + 9
-            self.lines.append(Line(order, "Accrual", on, amounts.total, b"", split=amounts))
+            self.lines.append(Line(order, "Accrual", on, amounts.total, b"", split=amounts, step=step, closing=closing))
 
-    def _after_transaction(self) -> None:
+    def _after_transaction(self, event: Json) -> None:
         """What a transaction brings about: the range is found anew, a loan that closes accrues what is left."""
         if not self.started:
             return
@@ -102,7 +103,7 @@ class Server:
                 if not one.accrued:
                     total = total.plus(self._as_amounts(one))
                     one.accrued = True
-            self._accrue({"n": len(self.lines) + 1_000}, self._last_day(position), total)
+            self._accrue(event, self._last_day(position), total, closing=True)
         self._classify(self.today)
 
     def _last_day(self, position: Position) -> date:
@@ -117,7 +118,7 @@ class Server:
             self.history[0][2] = on
         if name != self.range_name and found:
             self.history.insert(0, [name, on, None])
-        self.range_name, self.looked_on = name, on
+        self.range_name = name
         if self.product.get("installment_level_delinquency"):
             self.by_row = by_instalment(position, self.rules, self.ranges, on)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 from ledger.loan.servicing.amounts import NOTHING, Amounts
 from ledger.loan.servicing.delinquency import lateness
 from ledger.loan.servicing.position import ChargeLine, Instalment, Position
-from tests.support.fineract.facts import NotReproduced
+from tests.support.fineract.facts import NotReproduced, Tranche
+from tests.support.fineract.history import history_as_written
 from tests.support.fineract.loan import Loan
 
 Json = Mapping[str, Any]
@@ -79,26 +81,40 @@ def _as_row(n: int, row: Instalment, days: int, balance: int, want: Json) -> dic
 
 
 def schedule(loan: Loan, position: Position, want: Json) -> Any:
-    """Rows, and a line for each disbursement; the order of disbursements among the rows of their day is not compared."""
-    wanted = [row for row in want["rows"] if row["n"] is not None]
-    tranches = sorted((one.on, one.amount) for one in loan.tranches)
-    rows, running, before = [], 0, tranches[0][0]
-    pending = list(tranches)
-    for n, row in enumerate(position.rows, 1):
-        while pending and _comes_before(loan, pending[0][0], row):
-            running += pending.pop(0)[1]
-        running += row.credited - row.owed.principal
-        shape = wanted[n - 1] if n <= len(wanted) else {}
-        days = 0 if row.kind == "down_payment" else (row.due - before).days
-        rows.append(_as_row(n, row, days, running, shape))
-        before = before if row.kind == "down_payment" else row.due
-    given = [row for row in want["rows"] if row["n"] is None]
-    out = [_as_disbursement(loan, on, amount, given[0] if given else {}) for on, amount in tranches]
-    if sorted(map(_text, out)) != sorted(map(_text, given)):
-        return {"disbursements": out}
-    if rows != wanted or want["installments"] != len(rows):
-        return f"{len(rows)} rows of {want['installments']}: {_first_difference(rows, wanted)}"
+    """Rows and a line for each disbursement, in their order: by due date, within a day as they stand."""
+    wanted = sorted(want["rows"], key=lambda line: line["due_date"])
+    shapes = iter([line for line in wanted if line["n"] is not None])
+    given = next((line for line in wanted if line["n"] is None), {})
+    found, running, n = [], 0, 0
+    for one in _in_order(loan, position):
+        if isinstance(one, Tranche):
+            running += one.amount
+            found.append(_as_disbursement(loan, one.on, one.amount, given))
+        else:
+            n += 1
+            running += one.credited - one.owed.principal
+            found.append(_as_row(n, one, _days(loan, position, one), running, next(shapes, {})))
+    if found != wanted or want["installments"] != n:
+        return f"{n} rows of {want['installments']}: {_first_difference(found, wanted)}"
     return SAME
+
+
+def _in_order(loan: Loan, position: Position) -> Iterator[Tranche | Instalment]:
+    """Disbursements and rows as the table has them."""
+    pending = sorted(loan.tranches, key=lambda one: (one.on, one.n))
+    for row in position.rows:
+        while pending and _comes_before(loan, pending[0].on, row):
+            yield pending.pop(0)
+        yield row
+    yield from pending
+
+
+def _days(loan: Loan, position: Position, row: Instalment) -> int:
+    """Days of a row's period; a down payment has none."""
+    if row.kind == "down_payment":
+        return 0
+    earlier = [one.due for one in position.rows if one.kind != "down_payment" and one.due < row.due]
+    return (row.due - max([min(one.on for one in loan.tranches), *earlier])).days
 
 
 def _text(row: Json) -> str:
@@ -137,11 +153,15 @@ def totals(loan: Loan, position: Position, want: Json) -> dict[str, Any]:
 
 
 def transactions(loan: Loan, position: Position, want: Any) -> Any:
-    """The whole list, in value-date order; where an accrual stands among the others of its day is not compared."""
-    lines = sorted(loan.lines, key=lambda line: (line.on, line.title == "Accrual", line.order))
-    wanted = sorted(want, key=lambda line: (line["date"], line["type"] == "Accrual"))
-    if len(wanted) != len(lines):
+    """The whole list in its order: by value date, within a day as it was booked. Only whether an accrual that a closing
+    transaction booked stands before or after that transaction is not compared: the source writes one pair both ways."""
+    lines = sorted(loan.lines, key=lambda line: line.place)
+    if len(want) != len(lines):
         return [f"{line.on} {line.title} {line.amount}" for line in lines]
+    wanted = list(want)
+    for n, (one, after) in enumerate(pairwise(lines)):
+        if after.closing and one.on == after.on and one.order // 10 == after.order // 10:
+            wanted[n : n + 2] = sorted(wanted[n : n + 2], key=lambda line: line["type"] == "Accrual")
     found = [_as_transaction(line, shape) for line, shape in zip(lines, wanted, strict=True)]
     return SAME if found == wanted else _first_difference(found, wanted)
 
@@ -167,6 +187,13 @@ def has_transaction(loan: Loan, position: Position, want: Json) -> Any:
     return want if want in found else found
 
 
+NAMES = {
+    "LOAN_PERCENTAGE_PROCESSING_FEE": "% Processing fee",
+    "LOAN_PERCENTAGE_LATE_FEE": "% Late fee",
+    "LOAN_PERCENTAGE_LATE_FEE_AMOUNT_PLUS_INTEREST": "% Late fee amount+interest",
+}
+"""The source's names of the charges to which the catalogue gives none."""
+
 CALCULATIONS = {
     "flat": "Flat",
     "pct_of_amount": "% Amount",
@@ -175,11 +202,9 @@ CALCULATIONS = {
 
 
 def charges(loan: Loan, position: Position, want: Any) -> list[dict[str, Any]]:
-    """The charges, in whatever order; where the catalogue has no name for one, it is not compared."""
+    """The charges; the source looks for each among all, so that they have no order."""
     shown = [_as_charge(loan, one) for one in _charge_lines(loan, position)]
-    known = {line["name"] for line in shown}
-    wanted = [line if line["name"] in known else {**line, "name": ""} for line in want]
-    return SAME if sorted(map(_text, shown)) == sorted(map(_text, wanted)) else shown
+    return SAME if sorted(map(_text, shown)) == sorted(map(_text, want)) else shown
 
 
 def _charge_lines(loan: Loan, position: Position) -> list[ChargeLine]:
@@ -191,7 +216,7 @@ def _as_charge(loan: Loan, one: ChargeLine) -> dict[str, Any]:
     fact = next(fact for fact in loan.charges if (fact.n * 10).to_bytes(4) == one.ref)
     definition = loan.catalogue["charges"][fact.kind]
     return {
-        "name": definition.get("name", ""),
+        "name": definition.get("name") or NAMES[fact.kind],
         "penalty": definition["penalty"],
         "timing": {"specified_due_date": "Specified due date", "overdue": "Overdue Fees"}[definition["timing"]],
         "due_date": _iso(one.due),
@@ -244,14 +269,8 @@ def delinquency_by_installment(loan: Loan, position: Position, want: Any) -> lis
 
 
 def delinquency_history(loan: Loan, position: Position, want: Any) -> Any:
-    """Ranges that were, newest first: all of them, the first day of the first, whether the last still runs and to when.
-    The days between are those on which a server's batch happened to run, and are not compared."""
-    found = [[name, _iso(added), _iso(lifted)] for name, added, lifted in loan.history]
-    wanted = [[one["range"], one["added"], one["lifted"]] for one in want]
-    alike = [row[0] for row in found] == [row[0] for row in wanted]
-    if alike and (not wanted or (found[-1][1] == wanted[-1][1] and found[0][2] == wanted[0][2])):
-        return SAME
-    return found
+    """Ranges that were, newest first, each with its first day and the day on which it was lifted."""
+    return SAME if history_as_written(loan, want) else [[name, str(on), str(to)] for name, on, to in loan.history]
 
 
 def pause_periods(loan: Loan, position: Position, want: Any) -> list[dict[str, Any]]:
@@ -284,7 +303,7 @@ def overdue(loan: Loan, position: Position, want: Any) -> Any:
 
 def nth_reverted(loan: Loan, position: Position, want: Json) -> Any:
     """Whether the nth transaction of the list was undone."""
-    lines = sorted(loan.lines, key=lambda line: (line.on, line.order))
+    lines = sorted(loan.lines, key=lambda line: line.place)
     line = lines[want["n"] - 1]
     return want if line.reverted and line.title == want["type"] else {"n": want["n"], "type": line.title}
 
@@ -300,8 +319,8 @@ def last_payment(loan: Loan, position: Position, want: Json) -> Json:
     paid = [e for e in position.effects if e.kind == "repayment"]
     payments = [line for line in loan.lines if not line.reverted and any(e.ref == line.ref for e in paid)]
     repaid = [line for line in payments if line.title == "Repayment"]
-    newest = max(payments, key=lambda line: (line.on, line.order))
-    repayment = max(repaid, key=lambda line: (line.on, line.order))
+    newest = max(payments, key=lambda line: line.place)
+    repayment = max(repaid, key=lambda line: line.place)
     return {
         "amount": newest.amount, "date": _iso(newest.on), "repayment_amount": repayment.amount,
         "repayment_date": _iso(repayment.on),

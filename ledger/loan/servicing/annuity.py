@@ -11,14 +11,16 @@ Rules
 - Grace on principal: rows that bear interest alone. Grace on interest: it is not lost but due with the first row after.
 - Early money (``paid``) lowers the balance from its own day, and where it is more than a row asks for, the row's
   principal is what was paid: the instalment is then computed anew, or stays and the loan ends earlier.
+  ``rest="due_day"``: early money lowers the balance only from the due day that follows it.
 - Fractions are exact; each row's interest is rounded half to even to the minor unit.
 
-What this module does not do: interest on arrears, compounding, rates that change (the schedules of the loan room).
+What this module does not do: tell late money from early (renewal.py), compounding, rates that change (the schedules of
+the loan room).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
@@ -43,6 +45,7 @@ class Interest:
     grace_principal: int = 0
     grace_interest: int = 0
     early: Literal["lower_instalment", "fewer_rows"] = "lower_instalment"
+    rest: Literal["own_day", "due_day"] = "own_day"
 
     def yearly(self) -> Fraction:
         """The rate of a year."""
@@ -72,18 +75,28 @@ def instalment(amount: int, rate: Fraction, count: int, multiple: int) -> int:
     return _half_even(amount * rate / (1 - (1 + rate) ** -count), multiple)
 
 
-def declining(terms: Terms, interest: Interest, amount: int, paid: Sequence[tuple[date, int]] = ()) -> tuple[Row, ...]:
-    """Rows on the declining balance; ``paid`` is (day, minor units) of money that came by its row's due date."""
+def declining(
+    terms: Terms,
+    interest: Interest,
+    amount: int,
+    paid: Sequence[tuple[date, int]] = (),
+    in_fact: Mapping[date, int] | None = None,
+) -> tuple[Row, ...]:
+    """Rows on the declining balance; ``paid`` is (day, minor units) of money that came by its row's due date. ``in_fact``:
+    first day of a period -> principal that was out then, where the period bears interest on that."""
     days = (terms.start, *due_days(terms))
+    if interest.rest == "due_day":
+        paid = [(min((due for due in days[1:] if due >= day), default=day), part) for day, part in paid]
     first_rate = _period_rate(terms, interest, days[0], days[1])
     each = instalment(amount, first_rate, terms.count - interest.grace_principal, terms.multiple)
     rows: list[Row] = []
     balance, deferred = amount, 0
     for n, (start, due) in enumerate(pairwise(days), 1):
         early = [(day, part) for day, part in paid if start < day < due or day == start == terms.start]
-        bears = _half_even(_borne(terms, interest, balance, start, due, early))
+        base = (in_fact or {}).get(start, balance)
+        bears = _half_even(_borne(terms, interest, base, start, due, early))
         asked = each - bears if n > interest.grace_principal else 0
-        principal = max(asked, _brought(early, paid, due, bears))
+        principal = max(asked, _brought(early, paid, due, bears), 0)
         if n == terms.count or principal >= balance:
             principal = balance
         shown, deferred = (0, deferred + bears) if n <= interest.grace_interest else (bears + deferred, 0)

@@ -18,6 +18,7 @@ from ledger.loan.servicing.annuity import Interest, declining, flat
 from ledger.loan.servicing.movements import Movement, Row
 from ledger.loan.servicing.plan import Reschedule, Terms, down_payment, opening, rescheduled, stepped, tranche
 from ledger.loan.servicing.position import Position, service
+from ledger.loan.servicing.renewal import renewed
 from tests.support.fineract.facts import ChargeFact, Line, NotReproduced, Tranche
 from tests.support.fineract.rules import ranges_of, rules_of
 from tests.support.fineract.server import Server
@@ -142,6 +143,7 @@ class Loan(Server):
             grace_principal=self.terms["grace_principal"],
             grace_interest=self.terms["grace_interest"],
             early="fewer_rows" if self.product.get("advance_payment_adjustment") in FEWER else "lower_instalment",
+            rest="due_day" if self._rests_on_due_days() else "own_day",
         )
         amount = self.tranches[0].amount
         if self.terms["interest_type"] == "FLAT":
@@ -150,16 +152,18 @@ class Loan(Server):
                 later = flat(terms, replace(interest, rate_ppm=rate), amount)
                 rows = tuple(new if new.due >= on else old for old, new in zip(rows, later, strict=True))
             return rows
-        paid = [(m.on, m.amount) for m in self.movements if m.kind == "repayment"]
         if not self.product.get("interest_recalculation"):
             return declining(terms, interest, amount)
-        return declining(terms, interest, amount, paid)
+        return renewed(terms, interest, amount, self.rules, self.movements, late="running_period")
+
+    def _rests_on_due_days(self) -> bool:
+        return self.product.get("recalculation_rest_frequency") == "SAME_AS_REPAYMENT"
 
     def _refuse_arrears(self) -> None:
-        """A product that computes interest anew charges it on arrears, which our plans do not."""
-        renewed = self.bears and self.product.get("interest_recalculation") and self.started
-        if renewed and self.position().oldest_unmet(self.today) is not None:
-            raise NotReproduced("interest on arrears")
+        """A product that computes interest anew every day charges it on arrears day by day: no scenario shows how."""
+        daily = self.product.get("interest_recalculation") and not self._rests_on_due_days()
+        if self.bears and daily and self.started and self.position().oldest_unmet(self.today) is not None:
+            raise NotReproduced("interest on arrears, daily")
 
     def steps(self) -> list[Tranche | Reschedule]:
         """Tranches and reschedules in the order in which they count."""

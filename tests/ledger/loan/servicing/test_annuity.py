@@ -69,6 +69,24 @@ def test_or_the_loan_ends_earlier() -> None:
     ]  # fmt: skip
 
 
+def test_with_rest_on_due_days_early_money_lowers_the_balance_only_from_the_next_due_day() -> None:
+    early = [(date(2023, 9, 11), 60_000)]
+    own_day = declining(terms(3, 1), Interest(rate_ppm=120_000, daily=True), 120_000, early)
+    due_day = declining(terms(3, 1), Interest(rate_ppm=120_000, daily=True, rest="due_day"), 120_000, early)
+    assert [(row.principal, row.interest) for row in own_day[:2]] == [(60_000, 789), (29_833, 612)]
+    assert [(row.principal, row.interest) for row in due_day[:2]] == [(58_816, 1_184), (30_421, 624)]
+
+
+def test_a_period_bears_interest_on_the_principal_in_fact_and_the_plan_goes_on() -> None:
+    rows = declining(terms(3, 1), YEAR, 120_000, in_fact={date(2023, 10, 1): 120_000})
+    assert [(row.principal, row.interest) for row in rows] == [(39_603, 1_200), (39_603, 1_200), (40_794, 408)]
+
+
+def test_no_row_asks_for_less_than_nothing_where_the_interest_is_more_than_the_instalment() -> None:
+    rows = declining(terms(3, 1), YEAR, 120_000, in_fact={date(2023, 10, 1): 10_000_000})
+    assert [(row.principal, row.interest) for row in rows[1:]] == [(0, 100_000), (80_397, 804)]
+
+
 @given(st.integers(1, 10**9), st.integers(1, 120), st.integers(0, 900_000), st.booleans())
 def test_principal_adds_up_and_interest_is_not_negative(amount: int, count: int, rate: int, daily: bool) -> None:
     rows = declining(terms(count, 1), Interest(rate_ppm=rate, daily=daily), amount)

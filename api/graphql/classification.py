@@ -5,6 +5,8 @@ Rules
 - The country is the lender's own unless the caller names another. A country without a pack gives no codes, and its
   ``status`` says so.
 - Where the consent leaves out a figure that a class rests on there is none (``figures_withheld``).
+- Of its lender's own loan the rules that look back count too (classification_past.py); whoever sees one line sees what the
+  line's figures of the day give.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from api.graphql.fields import open_type
 from api.graphql.scalars import Date
 from ledger.jurisdiction import classification as ledger_classes
 from ledger.jurisdiction.packs import Ruling
+from ledger.jurisdiction.standing import Standing
 from ledger.view.credit_view import Line
 from ledger.view.standing import standing_of_line
 
@@ -88,14 +91,19 @@ class Classified:
         self, info: Info, jurisdiction: Country = None, lender_kind: Kind = LenderKind.BANK, retail: Retail = True
     ) -> Classification:
         """What a country's rules call the loan."""
-        country = jurisdiction or await _country_of(info, self.line.lender)
+        country = jurisdiction or await country_of(info, self.line.lender)
         standing = standing_of_line(self.line, lender=lender_kind.value, retail=retail)
         if standing is None:
             return _empty(country, "figures_withheld", self.line.as_of)
-        return shown(ledger_classes.classify_in(country, standing))
+        return shown(ledger_classes.classify_in(country, await self.looked_back(info, country, standing)))
+
+    async def looked_back(self, info: Info, country: str, standing: Standing) -> Standing:
+        """The standing with what the loan's past adds; of a line alone that is nothing."""
+        return standing
 
 
-async def _country_of(info: Info, lender: str) -> str:
+async def country_of(info: Info, lender: str) -> str:
+    """The country of a lender, whose rules its loans go by."""
     return (await info.context.node.publisher.participants()).tenant(lender).country
 
 
@@ -123,11 +131,12 @@ def shown(found: ledger_classes.Classification) -> Classification:
 def _code(code: ledger_classes.Code) -> ClassificationCode:
     return ClassificationCode(
         scheme=code.scheme, title=code.title, code=code.code, label=code.label, because=code.because,
-        **_cited(code.ruling),
+        **cited(code.ruling),
     )  # fmt: skip
 
 
-def _cited(ruling: Ruling) -> dict[str, Any]:
+def cited(ruling: Ruling) -> dict[str, Any]:
+    """Who says so, as members of a type."""
     return {
         "rule": ruling.rule,
         "source": ruling.source,

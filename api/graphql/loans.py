@@ -17,6 +17,7 @@ import strawberry
 
 from api.auth.permissions import Permission
 from api.graphql.classification import Classified
+from api.graphql.classification_past import Judged
 from api.graphql.connections import After, Connection, First, Node, page_of
 from api.graphql.context import Context, Info
 from api.graphql.continuity import EarlierAccount, earlier_account_of
@@ -86,7 +87,7 @@ class Figures(Classified):
 
 
 @guarded_type(permission=Permission.LOANS_READ, description="A loan of the caller's tenant.")
-class Loan(Figures, Node):
+class Loan(Judged, Figures, Node):
     """A loan of the caller's tenant."""
 
     @strawberry.field(

@@ -1,9 +1,12 @@
-"""Rules that look at a debtor's debts at every lender: computed here, answered with counts, recorded before the answer.
+"""Rules that look further than one line: at a debtor's debts at every lender, and at a loan's own past.
 
     answer = await node.market_rules.pulled("acacia", account, retail=False)                   # by the law of its country
     answer = await node.market_rules.pulled("acacia", account, retail=False, consent=id)       # by the debtor's consent
+    found = await node.market_rules.judged("acacia", account, pack_for("DE"), as_of=day)       # default, observation
 
 Rules
+- What a loan's own past makes of it (ledger.view.judgement) is its lender's to ask, for any day; it is folded from the
+  chain each time, and neither stored nor recorded.
 - Whose law it is, is not the caller's to say: the lender's own country decides, and the pack decides whether that law
   lets a lender be told at all. Where it does not, nothing is read and nothing recorded.
 - The debtor is the borrower of a loan of the caller's own; a lender learns nothing of anybody else.
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from hashlib import sha256
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -37,6 +41,7 @@ from ledger.store.database import Database
 from ledger.store.loan_rows import read_loan
 from ledger.types import AccountRef, Subject, TenantId
 from ledger.view.credit_view import Line
+from ledger.view.judgement import Judgement, judge
 
 PURPOSE = "pulling_rule"
 """Purpose code of an access that only a rule's outcome left through."""
@@ -75,6 +80,16 @@ class MarketRules:
         answer = pull_across(pack, found, reader=tenant, retail=retail, disclosure=disclosure)
         await self._record(tenant, subject, pack.country, len(found), answer)
         return answer
+
+    async def judged(
+        self, tenant: TenantId, account: AccountRef, pack: Pack, *, as_of: date, retail: bool = True,
+        portfolio: Literal["general", "card"] = "general",
+    ) -> Judgement:  # fmt: skip
+        """What the rules of a pack that look back make of one of the tenant's loans. Raises NotFound ``loan_unknown``,
+        Refused ``account_too_long``.
+        """
+        told = await self._reader.lender_chain(tenant, account)
+        return judge(pack, told, as_of=as_of, retail=retail, portfolio=portfolio)
 
     async def _pack(self, tenant: TenantId) -> Pack:
         country = (await self._publisher.participants()).tenant(tenant).country

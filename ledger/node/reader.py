@@ -33,6 +33,7 @@ from ledger.consent.decision import Use, decide
 from ledger.errors import NotFound, Refused
 from ledger.limits import VIEW_ATTESTATIONS_MAX, VIEW_LINES_MAX
 from ledger.loan.account import Account, account
+from ledger.loan.supersession import Told
 from ledger.node.chains import Chains
 from ledger.node.clock import Sources
 from ledger.node.drafts import Draft
@@ -193,6 +194,12 @@ class Reader:
         if not found.counted:
             raise NotFound("loan_unknown", "the loan did not exist on that day, or was not known")
         return LenderAccount(found, await self._line(Holding(tenant, reference, found.state), day, known_at))
+
+    async def lender_chain(self, tenant: TenantId, reference: AccountRef) -> list[Told]:
+        """Everything that was attested of one of a lender's own loans, in log order. Raises NotFound."""
+        row = await self._row(tenant, reference)
+        (told,) = await self._chains.told([start_of(row)], tenants=(tenant,))
+        return told
 
     async def _row(self, tenant: TenantId, reference: AccountRef) -> LoanRow:
         async with self._database.reading(tenants=(tenant,)) as connection:

@@ -15,6 +15,8 @@ Rules
 - Data that the law of the lender's country restricts is refused with the card's own code. Social-network data is off where
   the pack forbids it or there is no pack; where the pack wants consent, the consent has to name it among its fields.
 - What a lender's borrowers of a month looked like is counted in that same transaction, for drift.
+- A challenger is registered by the same rules and never promoted. It runs beside its card on the same inputs, and what it
+  made of them is kept in that same transaction, as a row of the lender's (shadow.py); the score does not change.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Final, get_args
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -33,29 +35,32 @@ from ledger.attestation.sharing_kinds import Artefact
 from ledger.consent.artefact import ConsentState, read_artefact, version_in_force
 from ledger.consent.decision import Use, decide
 from ledger.errors import Conflict, InvalidInput, NotFound, Refused
-from ledger.jurisdiction.packs import pack_for
-from ledger.jurisdiction.permissions import may_use
 from ledger.node.drafts import Draft
 from ledger.node.idempotent import Request, record_of
 from ledger.node.node import Node
 from ledger.node.participants import DEPLOYMENT
 from ledger.node.pending import Effect
+from ledger.node.shadow import allowed_kinds, shadow_ppm
 from ledger.risk.drift import EMPTY_MONTH, Drift, Month, fold, read_baseline, report
 from ledger.risk.model_rules import (
     Registration,
     approval_payload,
     check_approvals,
+    ensure_same_inputs,
+    load_model,
     model_body,
     read_registration,
     score_body,
     snapshot_root,
 )
-from ledger.risk.scorecard import DataKind, Scorecard, Scored, bins, derive, load_card, read_inputs, score_features
+from ledger.risk.scorecard import RESTRICTED, Scorecard, Scored, bins, derive, load_card, read_inputs, score_features
+from ledger.risk.trees import Trees
 from ledger.store.consent_rows import ConsentRow, consent_versions, lock_consents
 from ledger.store.database import Connection
 from ledger.store.loan_rows import read_loan
 from ledger.store.model_rows import (
     ModelRow,
+    challenger_beside,
     insert_model,
     lock_month,
     managed_kids,
@@ -65,6 +70,7 @@ from ledger.store.model_rows import (
     read_month,
     write_month,
 )
+from ledger.store.shadow_rows import ShadowRow, insert_shadow
 from ledger.types import AccountRef, Subject, TenantId, UnixMillis
 
 MODELS_MAX: Final = 200
@@ -72,8 +78,6 @@ MODELS_MAX: Final = 200
 
 VALID_DAYS_MAX: Final = 92
 """How long a score may be called valid: a quarter; its inputs are six months at most."""
-
-RESTRICTED: Final = frozenset(get_args(DataKind)) - {"credit_history"}
 
 
 @dataclass(frozen=True)
@@ -124,13 +128,17 @@ class Models:
     async def register(
         self, document: bytes, figures: bytes, baseline: bytes | None, *, expected: bytes, request: Request
     ) -> ModelRow:
-        """Register a model. Raises InvalidInput (``card_*``, ``model_hash_differs``, ``figures_malformed``,
-        ``baseline_malformed``), Refused ``model_unfair``, Conflict ``model_exists``, ``idempotency_*``."""
-        registration = read_registration(load_card(document, allowed=RESTRICTED), figures, expected=expected)
+        """Register a card or a challenger. Raises InvalidInput (``card_*``, ``trees_*``, ``model_hash_differs``,
+        ``figures_malformed``, ``baseline_malformed``, ``challenger_inputs``), NotFound ``model_unknown`` (the card that a
+        challenger was compared with), Refused ``model_unfair``, Conflict ``model_exists``, ``idempotency_*``."""
+        registration = read_registration(load_model(document, allowed=RESTRICTED), figures, expected=expected)
+        if isinstance(registration.model, Trees) and registration.beside is not None:
+            beside = await self.one(registration.beside)
+            ensure_same_inputs(registration.model, load_model(beside.document, allowed=RESTRICTED))
         if baseline is not None and read_baseline(baseline).card != expected.hex():
             raise InvalidInput("baseline_malformed", "the baseline is another model's", path="$.baseline.card")
-        card = registration.card.document
-        row = ModelRow(expected, card.name, card.version, document, figures, baseline, self._node.sources.now(), None)
+        head, now = registration.model.document, self._node.sources.now()
+        row = ModelRow(expected, head.name, head.version, document, figures, baseline, now, None, registration.beside)
 
         async def effect(connection: Connection) -> None:
             if not await insert_model(connection, row):
@@ -143,9 +151,11 @@ class Models:
     async def promote(self, digest: bytes, approvals: Mapping[str, bytes], *, request: Request) -> ModelRow:
         """Promote a model: ``approvals`` are approver (tenant) -> compact JWS over ``payload_of``.
 
-        Raises NotFound ``model_unknown``, Refused (``approvals_*``, ``approval_*``, ``tenant_unknown``), Untrusted (the
-        signature's), Conflict ``model_promoted``."""
+        Raises NotFound ``model_unknown``, Refused (``model_never_decides``, ``approvals_*``, ``approval_*``,
+        ``tenant_unknown``), Untrusted (the signature's), Conflict ``model_promoted``."""
         row = await self.one(digest)
+        if row.beside is not None:
+            raise Refused("model_never_decides", "a challenger runs in shadow and is not promoted", path="$.model")
         registration = registration_of(row)
         participants = await self._node.publisher.participants(*approvals)
         keys = {name: participants.keys_of(participants.tenant(name).tenant) for name in approvals}
@@ -213,9 +223,12 @@ class Scoring:
         subject = await self._subject(lender, asked.account)
         named = await self._ensure_consented(lender, asked.consent, subject)
         card = _card(row.document, country, named)
-        readings = derive(card, read_inputs(card, asked.inputs))
+        inputs = read_inputs(card, asked.inputs)
+        readings = derive(card, inputs)
         scored, head = score_features(card, readings), await self._node.log.head()
         root, now = snapshot_root(card.digest, asked.inputs, head.size), self._node.sources.now()
+        day, batch = _day(now), self._node.sources.new_id()
+        beside = await self._shadow(card.digest, inputs, country, named)
 
         async def effect(connection: Connection) -> None:
             versions = (await lock_consents(connection, [asked.consent])).get(asked.consent, [])
@@ -223,15 +236,19 @@ class Scoring:
                 raise Conflict("consent_moved", "the consent's terms changed at this moment", path="$.consent",
                                advice="ask again under the new terms")  # fmt: skip
             await self._count(connection, lender, row, card, scored, readings, now)
+            if beside is not None:
+                challenger, ppm = beside
+                await insert_shadow(connection, ShadowRow(
+                    lender, batch, subject, card.digest, challenger, day, head.size, scored.points, ppm,
+                ))  # fmt: skip
 
-        day = _day(now)
         draft = Draft(
             kind="score", effective_date=day, jurisdiction=country, legal_basis="consent", subject=subject,
             body=score_body(
                 card, scored, root=root, as_of=head.size, valid_until=day + timedelta(days=asked.valid_days)
             ),
         )  # fmt: skip
-        key, batch = await self._node.authority.managed_key(lender), self._node.sources.new_id()
+        key = await self._node.authority.managed_key(lender)
         given = Given(str(batch), row.digest.hex(), root.hex(), head.size, *scored)
         record = record_of(request, author=lender, batch_id=batch, answer=given, now=now)
         await self._node.publisher.publish_own(lender, key, [draft], idempotency=record, effect=effect, batch_id=batch)
@@ -246,6 +263,15 @@ class Scoring:
         async with self._node.database.reading(tenants=(lender,)) as connection:
             counts = await read_month(connection, lender, digest, month)
         return report(read_baseline(row.baseline), EMPTY_MONTH if counts is None else _month(counts))
+
+    async def _shadow(
+        self, card: bytes, inputs: tuple[int, ...], country: str, named: frozenset[str]
+    ) -> tuple[bytes, int] | None:
+        """The challenger that runs beside a card, and what it makes of these inputs; None: none runs."""
+        async with self._node.database.reading() as connection:
+            challenger = await challenger_beside(connection, card)
+        ppm = None if challenger is None else shadow_ppm(challenger, inputs, country, named)
+        return None if challenger is None or ppm is None else (challenger.digest, ppm)
 
     async def _subject(self, lender: TenantId, account: AccountRef) -> Subject:
         async with self._node.database.reading(tenants=(lender,)) as connection:
@@ -274,7 +300,7 @@ class Scoring:
 
 def registration_of(row: ModelRow) -> Registration:
     """A stored model with its figures, checked again."""
-    return read_registration(load_card(row.document, allowed=RESTRICTED), row.figures, expected=row.digest)
+    return read_registration(load_model(row.document, allowed=RESTRICTED), row.figures, expected=row.digest)
 
 
 def payload_of(row: ModelRow) -> bytes:
@@ -302,11 +328,7 @@ def _ensure_allows(versions: list[ConsentRow], lender: TenantId, subject: Subjec
 
 @lru_cache(maxsize=64)
 def _card(document: bytes, country: str, named: frozenset[str]) -> Scorecard:
-    pack = pack_for(country)
-    allowed = {
-        kind for kind in RESTRICTED if may_use(pack, kind, consented="plain" if kind in named else "none").allowed
-    }
-    return load_card(document, allowed=allowed)
+    return load_card(document, allowed=allowed_kinds(country, named))
 
 
 def _month(counts: bytes) -> Month:

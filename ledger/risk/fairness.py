@@ -1,6 +1,6 @@
 """How good and how fair scores were, in exact integers: separation, calibration, and approval by group.
 
-    auc_ppm(points, defaulted)                     # 785_000: a payer scores above a defaulter 78.5 times in a hundred
+    auc_ppm(points, defaulted), ks_ppm(...)         # 785_000: a payer scores above a defaulter 78.5 times in a hundred
     calibration_error_ppm(probabilities, defaulted)
     cut = cutoff(points, decline_share=(1, 5))
     for row in by_group(points, defaulted, groups, cut): row.group, row.ratio_bp
@@ -64,6 +64,29 @@ def auc_ppm(points: Sequence[int], defaulted: Sequence[int]) -> int:
         goods_at += 1 - label
     halves += goods_at * (2 * below + at)
     return round(Fraction(halves * 1_000_000, 2 * bad * good))
+
+
+def ks_ppm(points: Sequence[int], defaulted: Sequence[int]) -> int:
+    """Kolmogorov and Smirnov's distance: at the score where it is widest, the share of defaulters at or below less the
+    share of payers, in parts per million.
+
+    >>> ks_ppm([1, 2, 3, 3], [1, 0, 0, 1])
+    500000
+
+    Raises InvalidInput ``outcomes_one_sided`` when all paid or all defaulted.
+    """
+    bad = sum(defaulted)
+    good = len(defaulted) - bad
+    if not bad or not good:
+        raise InvalidInput("outcomes_one_sided", "needs payers and defaulters")
+    tally: dict[int, list[int]] = {}
+    for value, label in zip(points, defaulted, strict=True):
+        tally.setdefault(value, [0, 0])[label] += 1
+    widest = goods = bads = 0
+    for value in sorted(tally):
+        goods, bads = goods + tally[value][0], bads + tally[value][1]
+        widest = max(widest, bads * good - goods * bad)
+    return round(Fraction(widest * 1_000_000, bad * good))
 
 
 def calibration_error_ppm(

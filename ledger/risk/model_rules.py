@@ -1,6 +1,6 @@
 """How a scoring model comes onto the ledger, and how it comes to decide: registered by hash, promoted by two people.
 
-    registration = read_registration(card, figures_bytes, expected=model_hash)
+    registration = read_registration(load_model(document), figures_bytes, expected=model_hash)
     payload = approval_payload(model_hash, challenger_hash, registration.digest)   # what an approver signs
     approvals = check_approvals(tokens, keys_by_approver, payload, now=...)        # two at least, or refused
     body = model_body(registration, step="promoted", approvals=approvals)
@@ -12,15 +12,17 @@ Rules
 - A promotion needs the hash of a challenger it was compared with, and signatures of two different approvers with two
   different keys, each over the model's, the challenger's and the figures' hashes. One person with two keys, two people
   with one key, a key that was retired or revoked, or a signature over something else do not count.
-- A challenger never acts. It is scored beside the champion, and what is kept is how often the two would have decided
-  differently (``shadow``): counts, no borrower.
+- The document's format says which of two roles a model has: a scorecard may come to decide, trees are a challenger and
+  never do. A challenger is registered by the same rules, compared with a registered card whose inputs it has, all of
+  them in the card's order: it runs on the same snapshot. Its registration alone sets it beside that card.
+- ``shadow`` compares the two on held-out borrowers, at the same share of declines; ``comparison`` does on live ones.
 
 What this module does not do: keep models (the node does), or fit them (training/).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -36,7 +38,9 @@ from ledger.attestation.risk_kinds import Approval, Model
 from ledger.attestation.sharing_kinds import Score
 from ledger.errors import InvalidInput, Refused
 from ledger.risk.fairness import FOUR_FIFTHS_BP, cutoff
-from ledger.risk.scorecard import Scorecard, Scored
+from ledger.risk.scorecard import Scorecard, Scored, load_card
+from ledger.risk.trees import FORMAT as TREES_FORMAT
+from ledger.risk.trees import Trees, load_trees
 from ledger.types import UnixMillis
 
 APPROVAL_TYP: Final = "tally-model+jws"
@@ -66,32 +70,62 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Registration:
     """A model and what was measured of it, checked against each other. ``digest`` is of the figures' bytes."""
 
-    card: Scorecard
+    model: Scorecard | Trees
     figures: Figures
     digest: bytes
 
+    @property
+    def beside(self) -> bytes | None:
+        """The card that a challenger runs beside: the one it was compared with. None: this is no challenger."""
+        return bytes.fromhex(self.figures.challenger) if isinstance(self.model, Trees) else None
 
-def read_registration(card: Scorecard, figures: bytes, *, expected: bytes) -> Registration:
+
+class _Head(msgspec.Struct):
+    """Of a document, only what it is."""
+
+    format: str = ""
+
+
+def load_model(document: bytes, *, allowed: Collection[str] = ()) -> Scorecard | Trees:
+    """A model from its canonical bytes, by its format. Raises InvalidInput ``card_*``, ``trees_*``, and the codes of
+    ``parse_canonical``."""
+    try:
+        trees = msgspec.json.decode(document, type=_Head).format == TREES_FORMAT
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        trees = False  # the card's loader says what is wrong
+    return load_trees(document, allowed=allowed) if trees else load_card(document, allowed=allowed)
+
+
+def read_registration(model: Scorecard | Trees, figures: bytes, *, expected: bytes) -> Registration:
     """Check a model's figures. ``expected`` is the hash that the registrar names.
 
     Raises InvalidInput ``model_hash_differs``, ``figures_malformed``; Refused ``model_unfair``.
     """
-    if card.digest != expected:
-        raise InvalidInput("model_hash_differs", "not the hash of these bytes", path="$.model", found=card.digest.hex())
+    if model.digest != expected:
+        raise InvalidInput(
+            "model_hash_differs", "not the hash of these bytes", path="$.model", found=model.digest.hex()
+        )
     if len(figures) > FIGURES_BYTES_MAX:
         raise InvalidInput("figures_malformed", "too many bytes", path="$.figures", expected=f"<= {FIGURES_BYTES_MAX}")
     try:
         found = msgspec.json.decode(figures, type=Figures)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidInput("figures_malformed", f"not a model's figures: {error}", path="$.figures") from None
-    if found.model != card.digest.hex():
+    if found.model != model.digest.hex():
         raise InvalidInput("model_hash_differs", "the figures are another model's", path="$.figures.model")
     for attribute, ratio in sorted(found.approval_ratio_bp.items()):
         if ratio < FOUR_FIFTHS_BP:
             raise Refused("model_unfair", "a group is approved at less than four fifths of the best group's rate",
                           path=f"$.figures.approval_ratio_bp.{attribute}", expected=f">= {FOUR_FIFTHS_BP}",
                           found=ratio)  # fmt: skip
-    return Registration(card, found, sha256(figures).digest())
+    return Registration(model, found, sha256(figures).digest())
+
+
+def ensure_same_inputs(challenger: Trees, card: Scorecard | Trees) -> None:
+    """A challenger runs on a card's own snapshot. Raises InvalidInput ``challenger_inputs``."""
+    if isinstance(card, Trees) or challenger.document.inputs != card.document.inputs:
+        raise InvalidInput("challenger_inputs", "not the inputs of the card that it was compared with",
+                           path="$.document.inputs")  # fmt: skip
 
 
 def approval_payload(model: bytes, challenger: bytes, figures: bytes) -> bytes:
@@ -132,12 +166,12 @@ def model_body(
     registration: Registration, *, step: Literal["registered", "promoted"], approvals: Sequence[Approval] = ()
 ) -> Model:
     """The ``model`` attestation's body."""
-    figures, document = registration.figures, registration.card.document
+    figures, document = registration.figures, registration.model.document
     return Model(
         approvals=tuple(approvals), card_hash=bytes.fromhex(figures.model_card),
         challenger=bytes.fromhex(figures.challenger), data_hash=bytes.fromhex(figures.data),
         fairness={f"approval_ratio.{name}": value for name, value in figures.approval_ratio_bp.items()},
-        metrics={**figures.metrics_bp, "challenger_auc": figures.challenger_auc_bp}, model=registration.card.digest,
+        metrics={**figures.metrics_bp, "challenger_auc": figures.challenger_auc_bp}, model=registration.model.digest,
         name=document.name, split_seed=figures.split_seed, step=step, version=document.version,
     )  # fmt: skip
 

@@ -22,11 +22,11 @@ The same integers come out in any language. What this module does not do: fit (t
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple, get_args
 
 import msgspec
 from msgspec import Meta
@@ -59,6 +59,8 @@ Whole = Annotated[int, Meta(ge=-INPUT_MAX, le=INPUT_MAX)]
 Points = Annotated[int, Meta(ge=-POINTS_MAX, le=POINTS_MAX)]
 Ppm = Annotated[int, Meta(ge=0, le=1_000_000)]
 DataKind = Literal["credit_history", "deposits", "income", "insurance", "phone_contacts", "social_network", "tax"]
+RESTRICTED: Final = frozenset(get_args(DataKind)) - {"credit_history"}
+"""Kinds of data that a model may read only where the law, and sometimes a consent, says so."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
@@ -148,13 +150,14 @@ def load_card(data: bytes, *, allowed: Collection[str] = ()) -> Scorecard:
         document = msgspec.convert(parse_canonical(data), Document)
     except msgspec.ValidationError as error:
         raise InvalidInput("card_malformed", f"not a scorecard: {error}", path="$") from None
-    _check_inputs(document)
+    check_inputs(document.inputs)
     _check_features(document, frozenset(allowed))
     worst = document.base + sum(min(feature.points) for feature in document.features)
     best = document.base + sum(max(feature.points) for feature in document.features)
     _check_calibration(document.calibration, worst, best)
     return Scorecard(
-        document, data, sha256(data).digest(), worst, best, _derivations(document),
+        document, data, sha256(data).digest(), worst, best,
+        derivations_of(document.inputs, [feature.derive for feature in document.features]),
         tuple((f.cuts, tuple(max(f.points) - points for points in f.points)) for f in document.features),
     )  # fmt: skip
 
@@ -218,20 +221,22 @@ def bins(card: Scorecard, readings: tuple[int, ...]) -> tuple[int, ...]:
     return tuple([bisect_right(cuts, value) for (cuts, _), value in zip(card.losses, readings, strict=True)])
 
 
-def _derivations(document: Document) -> tuple[Derivation, ...]:
-    place = {each.name: at for at, each in enumerate(document.inputs)}
+def derivations_of(inputs: Sequence[Input], rules: Sequence[Derive]) -> tuple[Derivation, ...]:
+    """What makes each reading from a row of these inputs. ``check_derive`` found no fault in the rules."""
+    place = {each.name: at for at, each in enumerate(inputs)}
     return tuple(
         derivation(
-            each.derive.op, tuple(place[name] for name in each.derive.of), at=each.derive.at or 0,
-            over=place[each.derive.over] if each.derive.over is not None else 0,
+            rule.op, tuple(place[name] for name in rule.of), at=rule.at or 0,
+            over=place[rule.over] if rule.over is not None else 0,
         )
-        for each in document.features
+        for rule in rules
     )  # fmt: skip
 
 
-def _check_inputs(document: Document) -> None:
-    names = [each.name for each in document.inputs]
-    for at, each in enumerate(document.inputs):
+def check_inputs(inputs: Sequence[Input]) -> None:
+    """Raises InvalidInput ``card_input_protected``, ``card_name_twice``, ``card_bounds_reversed``."""
+    names = [each.name for each in inputs]
+    for at, each in enumerate(inputs):
         path = f"$.inputs[{at}]"
         if each.name in PROTECTED:
             raise InvalidInput("card_input_protected", "a protected attribute", path=f"{path}.name", found=each.name)
@@ -249,17 +254,23 @@ def _check_features(document: Document, allowed: frozenset[str]) -> None:
         for name in {feature.name, f"reason {feature.reason}"} & seen:
             raise InvalidInput("card_name_twice", "a feature's name or reason stands twice", path=path, found=name)
         seen |= {feature.name, f"reason {feature.reason}"}
-        if feature.data != "credit_history" and feature.data not in allowed:
-            raise InvalidInput(
-                "card_data_forbidden", "the law here does not let this data be used", path=f"{path}.data",
-                found=feature.data, advice="Use a card without it, or a pack that permits it.",
-            )  # fmt: skip
-        _check_derive(feature.derive, inputs, f"{path}.derive")
+        check_data(feature.data, allowed, path)
+        check_derive(feature.derive, inputs, f"{path}.derive")
         _check_bins(feature, path)
         _check_reason(feature, path)
 
 
-def _check_derive(rule: Derive, inputs: Mapping[str, Input], path: str) -> None:
+def check_data(kind: str, allowed: Collection[str], path: str) -> None:
+    """Raises InvalidInput ``card_data_forbidden`` for restricted data that is not among ``allowed``."""
+    if kind != "credit_history" and kind not in allowed:
+        raise InvalidInput(
+            "card_data_forbidden", "the law here does not let this data be used", path=f"{path}.data",
+            found=kind, advice="Use a card without it, or a pack that permits it.",
+        )  # fmt: skip
+
+
+def check_derive(rule: Derive, inputs: Mapping[str, Input], path: str) -> None:
+    """Raises InvalidInput ``card_derivation_*``, ``card_input_unknown``, ``card_divisor_zero``."""
     operation = OPERATIONS.get(rule.op)
     if operation is None:
         raise InvalidInput("card_derivation_unknown", "no such derivation", path=f"{path}.op", found=rule.op)

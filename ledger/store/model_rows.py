@@ -1,4 +1,4 @@
-"""Rows of scoring models, and of a lender's months under a model."""
+"""Rows of scoring models and challengers, and of a lender's months under a model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from ledger.types import TenantId
 
 
 class ModelRow(NamedTuple):
-    """A model. ``digest`` is the SHA-256 of ``document``; times are UTC milliseconds; ``baseline`` is for drift."""
+    """A model. ``digest`` is the SHA-256 of ``document``; times are UTC milliseconds; ``baseline`` is for drift;
+    ``beside`` is the card that a challenger runs beside, None for a card."""
 
     digest: bytes
     name: str
@@ -20,9 +21,10 @@ class ModelRow(NamedTuple):
     baseline: bytes | None
     registered_at: int
     promoted_at: int | None
+    beside: bytes | None = None
 
 
-_COLUMNS = "digest, name, version, document, figures, baseline, registered_at, promoted_at"
+_COLUMNS = "digest, name, version, document, figures, baseline, registered_at, promoted_at, beside"
 _ONE = f"SELECT {_COLUMNS} FROM model WHERE log_id = $1 AND digest = $2"
 _ALL = f"SELECT {_COLUMNS} FROM model WHERE log_id = $1 ORDER BY name, version LIMIT $2"
 
@@ -38,9 +40,19 @@ async def read_models(connection: Connection, limit: int) -> list[ModelRow]:
     return [ModelRow(*row) for row in await connection.fetch(_ALL, LOG_ID, limit)]
 
 
-_INSERT = """
-INSERT INTO model (log_id, digest, name, version, document, figures, baseline, registered_at, promoted_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
+_BESIDE = f"""
+SELECT {_COLUMNS} FROM model WHERE log_id = $1 AND beside = $2 ORDER BY registered_at DESC, version DESC LIMIT 1
+"""
+
+
+async def challenger_beside(connection: Connection, card: bytes) -> ModelRow | None:
+    """The newest challenger that was registered beside a card."""
+    row = await connection.fetchrow(_BESIDE, LOG_ID, card)
+    return None if row is None else ModelRow(*row)
+
+
+_INSERT = f"""
+INSERT INTO model (log_id, {_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING
 """
 
 

@@ -360,10 +360,11 @@ _ERASE = (
     "DELETE FROM risk_link WHERE log_id = $1 AND subject = $2",
     "DELETE FROM risk_link WHERE log_id = $1 AND kind = 'guarantor' AND target = $2",
     "DELETE FROM risk_alert WHERE log_id = $1 AND subject = $2",
+    "DELETE FROM score_shadow WHERE log_id = $1 AND subject = $2",
 )
 
 
 async def erase_risk(connection: Connection, subject: Subject) -> None:
-    """Delete what early warning knows of a borrower, whoever the lender is."""
+    """Delete what early warning and challengers know of a borrower, whoever the lender is."""
     for statement in _ERASE:
         await connection.execute(statement, LOG_ID, subject)

@@ -81,7 +81,7 @@ DELETE FROM entry; DELETE FROM attestation; DELETE FROM loan; DELETE FROM portfo
 DELETE FROM consent; DELETE FROM subject_salt; DELETE FROM idempotency; DELETE FROM token_issuer;
 DELETE FROM managed_key; DELETE FROM signing_key; DELETE FROM tenant; DELETE FROM contract;
 DELETE FROM contract_effect; DELETE FROM day_tick; DELETE FROM model; DELETE FROM score_month; DELETE FROM risk_part;
-DELETE FROM risk_link; DELETE FROM risk_cursor; DELETE FROM risk_alert
+DELETE FROM score_shadow; DELETE FROM risk_link; DELETE FROM risk_cursor; DELETE FROM risk_alert
 """
 
 

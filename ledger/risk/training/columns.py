@@ -66,8 +66,6 @@ CHALLENGER: Final = (
     Column("revolving", "higher", Derive(op="count_at_least", of=_DELAYS, at=0)),
     Column("paid_quarter", "lower", Derive(op="sum", of=_PAID[:3])),
     Column("paid_most", "lower", Derive(op="max", of=_PAID)),
-    Column("bill_least", "higher", Derive(op="min", of=_BILLS)),
+    *(Column(name, "lower", Derive(op="value", of=(name,))) for name in _BILLS),
 )
-
-UNSIGNED: Final = tuple(Column(name, "higher", Derive(op="value", of=(name,))) for name in _BILLS)
-"""The challenger's too, without a constraint: a bill is large because much is owed, or because much is lent."""
+"""That much is owed is read against the limit (``use_*``, ``headroom``); a large bill alone says that much was lent."""

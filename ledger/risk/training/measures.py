@@ -1,4 +1,5 @@
-"""The figures of a fitted card, as one plain JSON value: what is registered, and what the model card is printed from.
+"""The figures of a fitted card and of its challenger, as one plain JSON value: what is registered, and what the model
+cards are printed from.
 
 Standard library only, so that a test can take the same figures again without the tools that fit.
 """
@@ -12,10 +13,11 @@ from typing import Any, Final
 
 from ledger.risk.drift import Baseline
 from ledger.risk.fairness import GroupRow, auc_ppm, by_group, calibration_error_ppm, cutoff, worst_ratio_bp
-from ledger.risk.model_rules import Figures
+from ledger.risk.model_rules import Figures, shadow
 from ledger.risk.scorecard import Scorecard, Scored, bins, derive, read_inputs, score_features
 from ledger.risk.training.split import stratified_split
 from ledger.risk.training.taiwan import SPLIT_SEED, TEST_SHARE, Account
+from ledger.risk.trees import Trees, probability_ppm
 
 DECLINE_SHARE: Final = (1, 5)
 """The worst fifth is declined when approvals are compared by group."""
@@ -82,13 +84,17 @@ def baseline_of(card: Scorecard, accounts: Sequence[Account]) -> Baseline:
         points.append(score_features(card, readings).points)
         for row, place in zip(counts, bins(card, readings), strict=True):
             row[place] += 1
-    ranked = sorted(points)
-    cuts = sorted({ranked[len(ranked) * part // SCORE_BINS] for part in range(1, SCORE_BINS)})
+    cuts = _tenths(points)
     tally = [sum(low <= each < high for each in points) for low, high in _bands(cuts)]
     return Baseline(
         card=card.digest.hex(), features={f.name: tuple(row) for f, row in zip(features, counts, strict=True)},
         score=tuple(tally), score_cuts=tuple(cuts),
     )  # fmt: skip
+
+
+def _tenths(values: Sequence[int]) -> list[int]:
+    ranked = sorted(values)
+    return sorted({ranked[len(ranked) * part // SCORE_BINS] for part in range(1, SCORE_BINS)})
 
 
 def _bands(cuts: Sequence[int]) -> list[tuple[int, int]]:
@@ -109,14 +115,52 @@ def figures(card: Scorecard, train: Sequence[Account], test: Sequence[Account]) 
     }
 
 
+def run_all(trees: Trees, accounts: Sequence[Account]) -> list[int]:
+    """The challenger's probability of default of each account, in parts per million."""
+    names = [each.name for each in trees.document.inputs]
+    return [probability_ppm(trees, tuple([account.inputs[name] for name in names])) for account in accounts]
+
+
+def challenger_figures(trees: Trees, card: Scorecard, test: Sequence[Account]) -> dict[str, Any]:
+    """What can be measured of a challenger's document alone, on the held-out accounts, and beside the card."""
+    ppm = run_all(trees, test)
+    beside = shadow([each.points for each in score_all(card, test)], ppm, decline_share=DECLINE_SHARE)
+    return {
+        "approval_ratio_bp": approval_ratios_bp(fairness([-each for each in ppm], test)),
+        "bytes": len(trees.data),
+        "features": len(trees.document.features),
+        "sha256": trees.digest.hex(),
+        "shadow": beside._asdict() | {"differ_bp": beside.differ_bp},
+        "test": quality([-each for each in ppm], ppm, test),
+        "trees": len(trees.document.trees),
+    }
+
+
+def challenger_baseline(trees: Trees, accounts: Sequence[Account]) -> Baseline:
+    """The histogram that a challenger's later months are compared with: its probability in tenths."""
+    ppm = run_all(trees, accounts)
+    cuts = _tenths(ppm)
+    tally = [sum(low <= each < high for each in ppm) for low, high in _bands(cuts)]
+    return Baseline(card=trees.digest.hex(), features={}, score=tuple(tally), score_cuts=tuple(cuts))
+
+
 def registration_figures(found: dict[str, Any], page: bytes) -> Figures:
-    """What a model is registered with (model_rules.Figures), from its figures and its model card's bytes."""
+    """What the card is registered with (model_rules.Figures), from its figures and its model card's bytes."""
+    return _registered(found | {"sha256": found["card"]}, found["challenger"], found, page)
+
+
+def challenger_registration(found: dict[str, Any], page: bytes) -> Figures:
+    """What the challenger is registered with: it was compared with the card."""
+    return _registered(found["challenger"], found | {"sha256": found["card"]}, found, page)
+
+
+def _registered(ours: dict[str, Any], other: dict[str, Any], found: dict[str, Any], page: bytes) -> Figures:
     return Figures(
-        approval_ratio_bp=found["approval_ratio_bp"], challenger=found["challenger"]["sha256"],
-        challenger_auc_bp=found["challenger"]["test"]["auc_ppm"] // 100, data=found["data_sha256"],
+        approval_ratio_bp=ours["approval_ratio_bp"], challenger=other["sha256"],
+        challenger_auc_bp=other["test"]["auc_ppm"] // 100, data=found["data_sha256"],
         metrics_bp={
-            "auc": found["test"]["auc_ppm"] // 100, "brier": found["test"]["brier_ppm"] // 100,
-            "ece": -(-found["test"]["ece10_width_ppm"] // 100),
+            "auc": ours["test"]["auc_ppm"] // 100, "brier": ours["test"]["brier_ppm"] // 100,
+            "ece": -(-ours["test"]["ece10_width_ppm"] // 100),
         },
-        model=found["card"], model_card=sha256(page).hexdigest(), split_seed=SPLIT_SEED,
+        model=ours["sha256"], model_card=sha256(page).hexdigest(), split_seed=SPLIT_SEED,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Prints the model card of a fitted scorecard: purpose, data, figures, limits, fairness, and the whole card in words."""
+"""Prints the model cards of a scorecard and its challenger: purpose, data, figures, limits, fairness, and each in words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ledger.risk.reasons import REASONS
 from ledger.risk.scorecard import Derive, Feature, Scorecard
 from ledger.risk.training.measures import ATTRIBUTES
 from ledger.risk.training.taiwan import SHA256, SPLIT_SEED
+from ledger.risk.trees import Trees
 
 _HEAD: Final = """# taiwan_card, version 1
 
@@ -42,8 +43,8 @@ Sex, age, education and marital status are not read by the card. They are used t
 | Brier score | {brier} | {challenger_brier} | |
 
 Cross-validated on the training accounts, the card's area is {cv}: the held-out ones are easier, and a bootstrap of the
-held-out area spreads by about 0.011 to either side. The challenger is a monotone gradient-boosted model (LightGBM,
-deterministic). It is scored in shadow and never acts. SHA-256 of its file:
+held-out area spreads by about 0.011 to either side. [The challenger](taiwan_trees_v1.md) is monotone gradient-boosted
+trees. It runs in shadow and never acts. SHA-256 of `ledger/risk/models/taiwan_trees_v1.json`:
 `{challenger}`.
 Were each to decline its own worst fifth, the two would treat {differ} of the {rows_test} accounts differently: {only_card}
 are declined by the card alone, {only_challenger} by the challenger alone.
@@ -87,6 +88,51 @@ of the table.
 - Use it for another population only after fitting it again, with a card, figures and a fairness table of its own.
 """
 
+_CHALLENGER: Final = """# taiwan_trees, version 1
+
+Monotone gradient-boosted trees: the challenger of [taiwan_card](taiwan_card_v1.md), whose inputs, purpose, data and
+limits are its own too. Model hash (SHA-256 of `ledger/risk/models/taiwan_trees_v1.json`):
+`{challenger}`.
+
+Written by `python -m ledger.risk.training`; a test takes the figures again from the data, without the tools that fit.
+
+## Role
+
+It runs in shadow on the same snapshot as the card and **never decides**: its format has no other role, it cannot be
+promoted, and it has no reasons to give. Its readings are kept for the lender to compare.
+
+## How it is written
+
+{trees} trees of at most {leaves} leaves over {features} readings, {bytes:,} bytes of canonical JSON, integers throughout.
+Readings are integers, so that cuts are exact. Leaves are millionths of log-odds; the curve from log-odds to probability
+is a table with straight lines between. Rounding can move a probability by at most {bound} parts per million against the
+model as it was fitted; on the held-out accounts it moves it by less than {apart}.
+
+Fitted with LightGBM {lightgbm}, deterministic; SHA-256 of its own file:
+`{lightgbm_sha256}`.
+
+## Figures on the held-out accounts
+
+| figure | challenger | card |
+| --- | --- | --- |
+| area under the curve | {auc} | {card_auc} |
+| the same, cross-validated on the training accounts | {cv} | {card_cv} |
+| expected calibration error, 10 bins of equal width | {ece_width} | {card_ece_width} |
+| the same, 10 bins of equal count | {ece_count} | {card_ece_count} |
+| Brier score | {brier} | {card_brier} |
+
+Lowest approval ratio of a group when the worst fifth is declined, of which 0.80 is the mark:
+{ratios}.
+
+## Directions
+
+Each reading may count in one direction only, and the loader refuses a document in which one does not.
+
+| reading | from | worse |
+| --- | --- | --- |
+{rows}
+"""
+
 _SAID: Final = {
     "value": "{of}",
     "positive": "{of}, or 0 when negative",
@@ -118,6 +164,25 @@ def model_card(card: Scorecard, found: dict[str, Any]) -> str:
         fairness="\n".join(_fairness_rows(found["fairness"])), base=document.base, worst=card.worst, best=card.best,
         features="\n".join(_feature_row(feature) for feature in document.features),
         reasons="\n".join(f"| `{f.reason}` | {REASONS[f.reason].sentence} |" for f in document.features),
+    )  # fmt: skip
+
+
+def challenger_page(trees: Trees, found: dict[str, Any]) -> str:
+    """The challenger's page, from the same figures."""
+    ours, card, other = found["challenger"]["test"], found["test"], found["challenger"]
+    ratios = ", ".join(f"{name} {other['approval_ratio_bp'][name] / 10_000:.3f}" for name in ATTRIBUTES)
+    return _CHALLENGER.format(
+        challenger=trees.digest.hex(), trees=other["trees"], features=other["features"], bytes=other["bytes"],
+        leaves=max(len(tree.leaves) for tree in trees.document.trees), bound=other["bound_ppm"],
+        apart=other["largest_difference_ppm"], lightgbm=other["lightgbm"], lightgbm_sha256=other["lightgbm_sha256"],
+        auc=_share(ours["auc_ppm"]), card_auc=_share(card["auc_ppm"]),
+        cv=_share(other["cross_validated_auc_ppm"]), card_cv=_share(found["cross_validated_auc_ppm"]),
+        ece_width=_share(ours["ece10_width_ppm"]), card_ece_width=_share(card["ece10_width_ppm"]),
+        ece_count=_share(ours["ece10_count_ppm"]), card_ece_count=_share(card["ece10_count_ppm"]),
+        brier=_share(ours["brier_ppm"]), card_brier=_share(card["brier_ppm"]), ratios=ratios,
+        rows="\n".join(
+            f"| `{each.name}` | {_source(each.derive)} | {each.adverse} |" for each in trees.document.features
+        ),
     )  # fmt: skip
 
 

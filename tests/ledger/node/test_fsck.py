@@ -55,6 +55,7 @@ UNSAID = {
     "risk_link.target": "counts, nobody's claim", "risk_link.subject": "counts, nobody's claim",
     "risk_link.account": "counts, nobody's claim", "risk_cursor.idx": "counts, nobody's claim",
     "risk_cursor.position": "counts, nobody's claim",
+    "score_shadow.log_id": "log", "score_shadow.challenger_ppm": "made of inputs that stay with the lender",
     "checkpoint.signed_at": "no signed note states its time",
     "migration.number": "not of the ledger", "migration.name": "not of the ledger",
     "migration.checksum": "not of the ledger", "migration.applied_at": "not of the ledger",

@@ -10,7 +10,8 @@ Rules
 - A step is an ``alert_step`` attestation of the deployment and the alert's new state, in one transaction; the same
   request again gets the first answer. Two steps at once: the second finds that the alert moved.
 - A cause is proven by its own bytes where they are the caller's, and always by its place: the path from the commitment to
-  its batch's root, and from its entry to the head.
+  its batch's root, and from its entry to the head. The record of a contract's effect is the deployment's; it is its
+  lender's to read all the same, as the contract's history shows it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from datetime import UTC, date, datetime
 from typing import Literal
 from uuid import UUID
 
+from ledger.attestation.contract_kinds import Effect
 from ledger.attestation.envelope import parse
 from ledger.attestation.risk_kinds import Alert, AlertCause, AlertStep
 from ledger.errors import Conflict, InvalidInput, NotFound
@@ -71,7 +73,8 @@ class SeenAlert:
 @dataclass(frozen=True)
 class ProvenCause:
     """A cause with the proof that it is on the ledger: ``path`` to its batch's root, ``log_path`` to the root of
-    ``tree_size`` entries. ``kind`` and ``data`` are there when the attestation is the caller's own."""
+    ``tree_size`` entries. ``kind`` and ``data`` are there when the attestation is the caller's own, or what a contract of
+    the caller's did."""
 
     cause: AlertCause
     lender: str
@@ -188,14 +191,22 @@ class AlertDesk:
         async with self._database.reading(tenants=(TenantId(entry.tenant),)) as connection:
             rows = await attestations_of_batch(connection, TenantId(entry.tenant), entry.batch_id)
         row: AttestationRow = rows[cause.position]
-        own = entry.tenant == lender
+        kind, data = await self._shown(lender, row)
         head = await self._node.log.head()
         log_path = await self._node.log.inclusion(cause.index, head.size)
         return ProvenCause(
-            cause, entry.tenant, row.kind if own else None, (await self._node.sealer.open([row]))[0] if own else None,
-            _nodes(row.path), tuple(log_path), head.size,
-            entry.statement,
-        )  # fmt: skip
+            cause, entry.tenant, kind, data, _nodes(row.path), tuple(log_path), head.size, entry.statement
+        )
+
+    async def _shown(self, lender: TenantId, row: AttestationRow) -> tuple[str | None, bytes | None]:
+        """(kind, bytes) of a cause, as far as they are this lender's to read."""
+        if row.tenant not in (lender, DEPLOYMENT):
+            return None, None
+        (data,) = await self._node.sealer.open([row])
+        if row.tenant == lender:
+            return row.kind, data
+        body = None if data is None else parse(data).body
+        return (row.kind, data) if isinstance(body, Effect) and body.lender == lender else (None, None)
 
     def _today(self) -> date:
         return datetime.fromtimestamp(self._node.sources.now() / 1000, UTC).date()

@@ -12,13 +12,16 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from ledger.attestation.batch import verify_statement
 from ledger.attestation.contract_kinds import Cause, Declaration, Effect
 from ledger.attestation.credit_kinds import Disbursement, Repayment, Schedule, ScheduleRow
 from ledger.attestation.envelope import Attestation
+from ledger.attestation.keys import KeyHistory, PublicKey
 from ledger.contract import check, library
 from ledger.contract.document import Document, Parties
 from ledger.contract.replay import Replayed
 from ledger.errors import Conflict, InvalidInput, NotFound, Refused, TallystickError
+from ledger.log.merkle import verify_inclusion
 from ledger.node import projection
 from ledger.node.alert_desk import AlertDesk
 from ledger.node.clock import Sources
@@ -27,7 +30,7 @@ from ledger.node.drafts import Draft
 from ledger.node.node import Node
 from ledger.node.participants import DEPLOYMENT
 from ledger.node.replaying import replay
-from ledger.types import AccountRef, Subject, UnixMillis
+from ledger.types import AccountRef, Subject, TenantId, UnixMillis
 from tests.support.checks import asking, change, ensure_sound, rows_of
 from tests.support.ledgers import KEYRING, ORIGIN, SOURCES, Lender, TestDatabase, running_node
 
@@ -234,6 +237,16 @@ async def test_a_contracts_alert_stands_in_its_lenders_list_with_the_effect_as_i
     (cause,) = await desk.causes(world.lender.name, seen)
     assert cause.cause.commitment == past[0].attestation.commitment
     assert (cause.cause.index, cause.cause.position) == (past[0].row.idx, past[0].row.position)
+    assert (cause.kind, cause.data, cause.lender) == ("effect", past[0].data, "tallystick")
+    operator = KEYRING.operator_key()
+    key = PublicKey(operator.kid, operator.alg, operator.raw, UnixMillis(0))
+    batch, _ = verify_statement(cause.statement, KeyHistory([key]), now=None)
+    verify_inclusion(
+        index=cause.cause.position, size=batch.count, leaf=cause.cause.commitment, path=b"".join(cause.path),
+        root=batch.root,
+    )  # fmt: skip
+    (shut,) = await desk.causes(TenantId("baobab"), seen)
+    assert (shut.kind, shut.data, shut.cause) == (None, None, cause.cause)  # the contract is none of theirs
     await world.repay(25_000)
     await world.days(30)
     assert [one.alert.episode for one in await desk.of_lender(world.lender.name, before=LAST, limit=10)] == [2, 1]

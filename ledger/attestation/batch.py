@@ -28,6 +28,7 @@ from ledger.attestation.envelope import Attestation, parse_lines
 from ledger.attestation.fields import Hash, Millis, Name
 from ledger.attestation.jws import sign_jws, verify_jws
 from ledger.attestation.keys import KeyHistory, PrivateKey
+from ledger.attestation.registry import Kind
 from ledger.attestation.sharing_kinds import TenantName
 from ledger.errors import InvalidInput, Untrusted
 from ledger.limits import (
@@ -56,7 +57,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 class Batch(msgspec.Struct, frozen=True):
     """A batch that holds together: its statement, its signed token (the log entry), the entry's leaf hash, and each
-    attestation with its path to the root (concatenated 32-byte hashes, leaf side first)."""
+    attestation with its path to the root (concatenated 32-byte hashes, leaf side first); and which kinds there are."""
 
     statement: Statement
     token: bytes
@@ -64,6 +65,7 @@ class Batch(msgspec.Struct, frozen=True):
     kid: str
     attestations: list[Attestation]
     paths: list[bytes]
+    kinds: frozenset[Kind]
 
 
 _ENCODER: Final = msgspec.json.Encoder()
@@ -126,7 +128,8 @@ def assemble(statement: Statement, token: bytes, kid: str, attestations: list[At
     root, paths = paths_of([attestation.commitment for attestation in attestations])
     if root != statement.root:
         raise Untrusted("root_differs", "the signed root is not the root of these attestations", path="$.root")
-    return Batch(statement, token, leaf_hash(token), kid, attestations, paths)
+    kinds = frozenset({attestation.envelope.kind for attestation in attestations})
+    return Batch(statement, token, leaf_hash(token), kid, attestations, paths, kinds)
 
 
 def ensure_timely(statement: Statement, now: UnixMillis) -> None:

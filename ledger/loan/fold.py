@@ -66,14 +66,20 @@ def fold(state: LoanState | None, envelope: Envelope, body: Body) -> LoanState:
         if is_money(kind, body):
             changes |= _money(before, kind, body, day_of(kind, body, day))
     changes["events"] = before.events + 1
-    changes["moved"] = max(before.moved, day.toordinal())
+    moved = day.toordinal()
+    if moved > before.moved:
+        changes["moved"] = moved
     if not before.subject:
         changes["subject"] = envelope.subject
     if stage is _ACTIVE:
-        stage, changes["closed"] = settle(
-            changes.get("balance", before.balance), changes.get("cleared", before.cleared)
-        )
-    changes["stage"] = stage._value_  # the plain text; ``value`` looks it up through a descriptor
+        closed, cleared = None, changes.get("cleared", before.cleared)
+        if cleared:
+            stage, closed = settle(changes.get("balance", before.balance), cleared)
+        if closed is not before.closed:
+            changes["closed"] = closed
+    told = stage._value_  # the plain text; ``value`` looks it up through a descriptor
+    if told != before.stage:
+        changes["stage"] = told
     return replace(before, **changes)
 
 

@@ -19,7 +19,7 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 import asyncpg
@@ -36,10 +36,11 @@ from ledger.node.group_fold import BatchRefused, GroupFold, Stale, read_cached
 from ledger.node.head_keeper import HeadKeeper
 from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey
 from ledger.node.pending import Committed, Pending
-from ledger.node.projection import HistoriesNeeded, Projection, loan_rows
-from ledger.store.attestation_rows import AttestationRow, attestations_by_id
+from ledger.node.projection import HistoriesNeeded, Projection, loan_columns
+from ledger.store.attestation_rows import AttestationColumns, attestations_by_id
+from ledger.store.copy_format import PIECE_ROWS
 from ledger.store.database import Connection, Database, begin
-from ledger.store.group_rows import STAGING, GroupRows, stage_group, write_group
+from ledger.store.group_rows import STAGING, GroupColumns, stage_group, write_group
 from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency, read_idempotency
 from ledger.store.log_rows import EntryRow, Head, acknowledge, advance, bump_epoch, entries_by_batch, insert_tiles
 from ledger.store.small_commit import LoanMoved, commit_small
@@ -170,7 +171,7 @@ class Committer:
     async def _one_statement(self, connection: Any, group: list[Pending], ticket: Ticket) -> None:
         """The commit of a few attestations that touch loans only: the statement is its own transaction."""
         await self._turn_to_fold(ticket)
-        loans, missing = self._loans.find({key for pending in group for key in pending.keys if key is not None})
+        loans, missing = self._loans.find([key for pending in group for key in pending.keys])
         if missing:
             async with self._database.reading(tenants=_tenants(group)) as reading:
                 loans |= await read_cached(reading, missing)
@@ -211,7 +212,12 @@ class Committer:
     ) -> None:
         try:
             done = await commit_small(
-                connection, _tenants(group), before, after, entries, list(loan_rows(changed)), list(_rows(group))
+                connection,
+                _tenants(group),
+                before,
+                after,
+                entries,
+                (list(_columns(group)), list(loan_columns(changed))),
             )
         except LoanMoved:
             raise _Moved from None
@@ -270,14 +276,14 @@ class Committer:
         ticket: Ticket,
     ) -> None:
         """The rest of a transaction, from its folded group to the answers."""
-        rows: GroupRows | None = None
+        columns: GroupColumns | None = None
         if sum(len(pending.sealed) for pending in accepted) >= COPY_ATTESTATIONS_MIN:
-            await stage_group(connection, _rows(accepted), loan_rows(changed))
+            await stage_group(connection, _columns(accepted), loan_columns(changed))
         else:
-            rows = list(_rows(accepted)), list(loan_rows(changed))
+            columns = list(_columns(accepted)), list(loan_columns(changed))
         await ticket.turn(Step.WRITTEN)
         ticket.ensure_sound()
-        if await write_group(connection, rows) != len(changed):
+        if await write_group(connection, columns) != len(changed):
             raise _Moved
         for pending in accepted:
             # The key first: of two equal requests at once the second is a repetition, not a second act that is refused.
@@ -466,15 +472,25 @@ def _is_small(group: list[Pending]) -> bool:
 _NOTHING_BEFORE = (None, None)
 
 
-def _rows(accepted: list[Pending]) -> Iterator[AttestationRow]:
-    new = tuple.__new__  # what AttestationRow(...) comes to, without the names being looked at each time
+def _columns(accepted: Iterable[Pending]) -> Iterator[AttestationColumns]:
+    """What a group adds, in pieces of one batch each."""
     for pending in accepted:
         tenant, batch = pending.key
-        columns = zip(pending.batch.attestations, pending.batch.paths, pending.sealed, pending.chain, strict=True)
-        for position, (attestation, path, sealed, previous) in enumerate(columns):
-            envelope = attestation.envelope
-            before, place = previous or _NOTHING_BEFORE
-            yield new(AttestationRow, (
-                tenant, batch, position, envelope.id, envelope.kind, envelope.subject, before, place,
-                attestation.commitment, path, sealed,
-            ))  # fmt: skip
+        for first in range(0, len(pending.sealed), PIECE_ROWS):
+            rows = slice(first, first + PIECE_ROWS)
+            attestations = pending.batch.attestations[rows]
+            envelopes = [attestation.envelope for attestation in attestations]
+            before = [place or _NOTHING_BEFORE for place in pending.chain[rows]]
+            yield AttestationColumns(
+                tenant=[tenant] * len(envelopes),
+                batch_id=[batch] * len(envelopes),
+                position=range(first, first + len(envelopes)),
+                id=[envelope.id for envelope in envelopes],
+                kind=[envelope.kind for envelope in envelopes],
+                subject=[envelope.subject for envelope in envelopes],
+                previous_batch=[last for last, _ in before],
+                previous_position=[position for _, position in before],
+                commitment=[attestation.commitment for attestation in attestations],
+                path=pending.batch.paths[rows],
+                sealed=pending.sealed[rows],
+            )

@@ -15,6 +15,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -109,8 +110,7 @@ class GroupFold:
     async def _begin(
         self, connection: Any, group: Sequence[Pending], watched: frozenset[LoanKey]
     ) -> tuple[dict[LoanKey, CachedLoan], Projection]:
-        keys = {key for pending in group for key in pending.keys if key is not None} | watched
-        loans, missing = self._loans.find(keys)
+        loans, missing = self._loans.find([*chain.from_iterable(pending.keys for pending in group), *watched])
         consents: frozenset[UUID] = frozenset().union(*(pending.consents for pending in group))
         if missing:
             loans |= await read_cached(connection, missing)

@@ -10,9 +10,9 @@ Rules
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from ledger.limits import LOANS_CACHED_MAX
@@ -64,16 +64,18 @@ class LoanCache:
         """Drop everything."""
         self._recent, self._older = {}, {}
 
-    def find(self, keys: Iterable[LoanKey]) -> tuple[dict[LoanKey, CachedLoan], list[LoanKey]]:
-        """(the loans that are here, the keys that are not)."""
-        found: dict[LoanKey, CachedLoan] = {}
+    def find(self, keys: Sequence[LoanKey | None]) -> tuple[dict[LoanKey, CachedLoan], list[LoanKey]]:
+        """(the loans that are here, the keys that are not). None, and a key that came before, change nothing."""
+        found: dict[Any, Any] = dict(zip(keys, map(self._recent.get, keys), strict=True))  # type: ignore[arg-type]
         missing = []
-        for key in keys:
-            loan = self._recent.get(key) or self._older.get(key)
-            if loan is None:
-                missing.append(key)
-            else:
+        for key in [key for key, loan in found.items() if loan is None]:
+            loan = self._older.get(key)
+            if loan is not None:
                 found[key] = loan
+                continue
+            del found[key]
+            if key is not None:
+                missing.append(key)
         return found, missing
 
     def put(self, loans: dict[LoanKey, CachedLoan]) -> None:

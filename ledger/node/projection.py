@@ -37,7 +37,8 @@ from ledger.loan.state import NEW_LOAN, LoanState, NeedsReplay, encode_state
 from ledger.loan.supersession import Told
 from ledger.node.loan_cache import CachedLoan, LoanKey, Place, split_key
 from ledger.store.consent_rows import ConsentRow
-from ledger.store.loan_rows import LoanRow
+from ledger.store.copy_format import PIECE_ROWS
+from ledger.store.loan_rows import LoanColumns
 from ledger.types import UnixMillis
 
 ConsentKey = tuple[bytes, UUID, int]
@@ -55,13 +56,15 @@ def loan_keys(batch: Batch) -> list[LoanKey | None]:
 
 def consent_ids(batch: Batch) -> frozenset[UUID]:
     """The consents that a batch moves or uses."""
+    if not _CONSENT_KINDS & batch.kinds:
+        return frozenset()
     bodies: list[Any] = [a.body for a in batch.attestations if a.envelope.kind in _CONSENT_KINDS]
     return frozenset(body.consent for body in bodies if body.consent is not None)
 
 
 def ensure_may_publish(batch: Batch, role: str) -> None:
     """Raises Refused ``kind_reserved`` when the publisher's role does not publish one of the kinds."""
-    for kind in {a.envelope.kind for a in batch.attestations}:
+    for kind in batch.kinds:
         if role not in PUBLISHING_ROLES[SPECS[kind].publisher]:
             raise Refused("kind_reserved", f"a tenant with the role {role} does not publish {kind}", path="$.kind")
 
@@ -87,7 +90,7 @@ class Projection:
         self._loans = loans
         self._watched = watched
         self.passed: dict[Place, tuple[LoanKey, LoanState | None, LoanState]] = {}
-        self._states: dict[LoanKey, tuple[LoanState, Place]] = {}
+        self._states: dict[LoanKey, CachedLoan] = {}
         self._chains: dict[LoanKey, list[Told]] = {}
         self._consents: dict[ConsentKey, ConsentRow] = {
             (row.subject, row.consent, row.version): row for rows in consents.values() for row in rows
@@ -103,22 +106,24 @@ class Projection:
         """
         batch_id = batch.statement.batch
         replays = _Replays(self._chains)
-        states: dict[LoanKey, tuple[LoanState, Place]] = {}
+        states: dict[LoanKey, CachedLoan] = {}
         consents: dict[ConsentKey, ConsentRow] = {}
         chain: list[Place | None] = []
         known, loans, chains, watched = self._states, self._loans, self._chains, self._watched
+        new = tuple.__new__  # what CachedLoan(...) comes to, without the names being looked at each time
         for position, (attestation, key) in enumerate(zip(batch.attestations, keys, strict=True)):
             try:
                 if key is None:
                     chain.append(None)
                     self.apply_to_consents(attestation, batch_id, consents, now)
                     continue
-                held = states.get(key) or known.get(key)
-                if held is None:
-                    loan = loans.get(key)
-                    before, last = (None, None) if loan is None else (loan.state, loan.last)
+                if (held := states.get(key) or known.get(key)) is not None:
+                    version, last, before = held
+                elif (held := loans.get(key)) is not None:
+                    version, last, before = held
+                    version += 1
                 else:
-                    before, last = held
+                    version, last, before = 1, None, None
                 here = batch_id, position
                 try:
                     after = fold(before, attestation.envelope, attestation.body)
@@ -130,7 +135,7 @@ class Projection:
                     after = before or NEW_LOAN  # its state is not known yet: judged when the chain is
                 if chains and key in chains:
                     replays.told[key].append(Told(0, attestation))
-                states[key] = after, here
+                states[key] = new(CachedLoan, (version, here, after))
                 chain.append(last)
                 if watched and key in watched:
                     self.passed[here] = key, before, after
@@ -152,7 +157,8 @@ class Projection:
 
     def state(self, key: LoanKey) -> LoanState | None:
         """The loan as of the batches taken in so far."""
-        return self._current(key)[0]
+        loan = self._states.get(key) or self._loans.get(key)
+        return None if loan is None else loan.state
 
     def takes(self, event: Attestation, key: LoanKey, states: dict[LoanKey, LoanState]) -> bool:
         """Whether the loan at ``key`` would take ``event`` after those in ``states``, which then holds it too. An event
@@ -167,19 +173,9 @@ class Projection:
             return False
         return True
 
-    def _current(self, key: LoanKey) -> tuple[LoanState | None, Place | None]:
-        if key in self._states:
-            return self._states[key]
-        loan = self._loans.get(key)
-        return (None, None) if loan is None else (loan.state, loan.last)
-
     def changed_loans(self) -> dict[LoanKey, CachedLoan]:
-        """Loans that are new or changed, with the version they get."""
-        loans = self._loans
-        return {
-            key: CachedLoan(loans[key].version + 1 if key in loans else 1, last, state)
-            for key, (state, last) in self._states.items()
-        }
+        """Loans that are new or changed, with the version they get: one more than was read, however often it changed."""
+        return self._states
 
     def new_consents(self) -> Iterable[ConsentRow]:
         """Versions of consents that were not stored before."""
@@ -256,12 +252,16 @@ class _Replays:
         return replayed(chain)
 
 
-def loan_rows(loans: Mapping[LoanKey, CachedLoan]) -> Iterator[LoanRow]:
-    """Loans as rows of their projection."""
-    new = tuple.__new__  # what LoanRow(...) comes to, without the names being looked at each time
-    for key, (version, (batch, position), state) in loans.items():
-        tenant, account = split_key(key)
-        yield new(LoanRow, (tenant, account, state.subject, version, batch, position, encode_state(state)))
+def loan_columns(loans: Mapping[LoanKey, CachedLoan]) -> Iterator[LoanColumns]:
+    """Loans as the columns of their projection, in pieces."""
+    keys, changed = list(loans), list(loans.values())
+    for first in range(0, len(keys), PIECE_ROWS):
+        versions, places, states = zip(*changed[first : first + PIECE_ROWS], strict=True)
+        owners = [split_key(key) for key in keys[first : first + PIECE_ROWS]]
+        yield LoanColumns(
+            [tenant for tenant, _ in owners], [account for _, account in owners], [state.subject for state in states],
+            versions, [batch for batch, _ in places], [position for _, position in places], list(map(encode_state, states)),
+        )  # fmt: skip
 
 
 def _use(row: ConsentRow) -> Use:

@@ -9,11 +9,11 @@ Rules
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from hashlib import sha256
-from uuid import UUID
+from itertools import chain
 
-from ledger.attestation.envelope import Attestation, commitment_of
+from ledger.attestation.envelope import Attestation, Envelope, commitment_of
 from ledger.errors import InvariantBroken, Unavailable
 from ledger.limits import BREATH_ATTESTATIONS, SUBJECT_KEYS_CACHED_MAX
 from ledger.node.clock import Sources
@@ -24,9 +24,20 @@ from ledger.subject.sealing import NONCE_BYTES, SUBJECT_SALT_BYTES, DataKey, com
 from ledger.types import Subject
 
 
-def digested(sealed: bytes, subject: bytes | None, id: UUID, kind: str) -> tuple[bytes, ...]:
-    """What a batch's ``stored_digest`` covers of one row: what stays to be checked when its key is gone."""
-    return sealed, subject or b"", id.bytes, kind.encode()
+def digested(sealed: Sequence[bytes], rows: Sequence[Envelope] | Sequence[AttestationRow]) -> bytes:
+    """What a batch's ``stored_digest`` covers of these rows: what stays to be checked when their keys are gone."""
+    columns = zip(
+        sealed,
+        [row.subject or b"" for row in rows],
+        [row.id.int.to_bytes(16, "big") for row in rows],
+        [row.kind.encode() for row in rows],
+        strict=True,
+    )
+    return b"".join(chain.from_iterable(columns))
+
+
+Keys = dict[bytes | None, DataKey]
+"""Data keys by subject; None: the key for what is about no subject."""
 
 
 class Sealer:
@@ -37,42 +48,45 @@ class Sealer:
         self._master = master
         self._sources = sources
         self._common = common_key(master)
-        self._keys: dict[bytes, DataKey] = {}
+        self._keys: Keys = {None: self._common}
 
     def forget(self) -> None:
         """Drop every key: the epoch moved. What is loading at this moment goes into the old dictionary."""
-        self._keys = {}
+        self._keys = {None: self._common}
 
     async def seal(self, attestations: Sequence[Attestation]) -> tuple[list[bytes], bytes]:
-        """The sealed bytes of each attestation, and the SHA-256 over :func:`digested` of all of them in order."""
+        """The sealed bytes of each attestation, and the SHA-256 over what :func:`digested` gives of all of them."""
         keys = self._keys  # mostly all of them are in memory
-        subjects = {attestation.envelope.subject for attestation in attestations}
-        needed = {subject for subject in subjects if subject is not None}
+        needed = {attestation.envelope.subject for attestation in attestations}
         if not needed <= keys.keys():
             keys = await self._ensure(needed)
-        nonces = self._sources.random(NONCE_BYTES * len(attestations))
         sealed: list[bytes] = []
-        covered: list[bytes] = []
-        common, at = self._common, 0
-        for number, attestation in enumerate(attestations, 1):
-            envelope, commitment = attestation.envelope, attestation.commitment
-            subject = envelope.subject
-            key = common if subject is None else keys[subject]
-            whole = seal(key, nonces[at : at + NONCE_BYTES], attestation.data, commitment)
-            at += NONCE_BYTES
-            sealed.append(whole)
-            covered += (whole, subject or b"", envelope.id.bytes, envelope.kind.encode())  # digested(), not called
-            if not number % BREATH_ATTESTATIONS:
+        digest = sha256()
+        for first in range(0, len(attestations), BREATH_ATTESTATIONS):
+            if first:
                 await asyncio.sleep(0)
-        return sealed, sha256(b"".join(covered)).digest()
+            piece = attestations[first : first + BREATH_ATTESTATIONS]
+            fresh = self._seal_some(piece, keys)
+            envelopes = [attestation.envelope for attestation in piece]
+            digest.update(digested(fresh, envelopes))
+            sealed += fresh
+        return sealed, digest.digest()
+
+    def _seal_some(self, attestations: Sequence[Attestation], keys: Keys) -> list[bytes]:
+        random = self._sources.random(NONCE_BYTES * len(attestations))
+        nonces = [random[at : at + NONCE_BYTES] for at in range(0, len(random), NONCE_BYTES)]
+        return [
+            seal(keys[attestation.envelope.subject], nonce, attestation.data, attestation.commitment)
+            for attestation, nonce in zip(attestations, nonces, strict=True)
+        ]
 
     async def open(self, rows: Sequence[AttestationRow]) -> list[bytes | None]:
         """The bytes of stored attestations; None where the subject was erased.
 
         Raises Untrusted ``seal_broken``, InvariantBroken ``commitment_differs``.
         """
-        keys = await self._load({row.subject for row in rows if row.subject is not None})
-        return [self._open_one(row, self._common if row.subject is None else keys.get(row.subject)) for row in rows]
+        keys = await self._load({row.subject for row in rows})
+        return [self._open_one(row, keys.get(row.subject)) for row in rows]
 
     def _open_one(self, row: AttestationRow, key: DataKey | None) -> bytes | None:
         if key is None or not key.sealed(row.sealed):
@@ -82,10 +96,10 @@ class Sealer:
             raise InvariantBroken("commitment_differs", "a stored attestation is not what was committed to")
         return data
 
-    async def _ensure(self, needed: set[bytes]) -> dict[bytes, DataKey]:
+    async def _ensure(self, needed: Set[bytes | None]) -> Keys:
         """The keys of subjects; a salt is made for each that has none."""
         keys = await self._load(needed)
-        absent = sorted(needed - keys.keys())
+        absent = sorted(subject for subject in needed - keys.keys() if subject is not None)
         if not absent:
             return keys
         random = self._sources.random(SUBJECT_SALT_BYTES * len(absent))
@@ -100,17 +114,18 @@ class Sealer:
             raise Unavailable("subject_erased", "a subject was erased at this moment")
         return keys
 
-    async def _load(self, subjects: set[bytes]) -> dict[bytes, DataKey]:
+    async def _load(self, subjects: Set[bytes | None]) -> Keys:
         """The keys of those subjects that have a salt, from memory or the store."""
         cached = self._keys  # ``forget`` puts another in its place: what is read for an older epoch stays out of it
         keys = {subject: cached[subject] for subject in subjects if subject in cached}
-        missing = subjects - keys.keys()
+        missing = [Subject(subject) for subject in subjects - keys.keys() if subject is not None]
         if not missing:
             return keys
         async with self._database.reading() as connection:
-            salts = await read_salts(connection, [Subject(subject) for subject in missing])
-        fresh = {subject: data_key(self._master, subject, salt) for subject, salt in salts.items()}
-        if len(cached) + len(fresh) > SUBJECT_KEYS_CACHED_MAX:
-            cached.clear()
-        cached.update(fresh)
+            salts = await read_salts(connection, missing)
+        fresh: Keys = {subject: data_key(self._master, subject, salt) for subject, salt in salts.items()}
+        if len(cached) + len(fresh) <= SUBJECT_KEYS_CACHED_MAX:
+            cached.update(fresh)
+        elif cached is self._keys:
+            self._keys = {None: self._common, **fresh}  # a new one: somebody may be sealing with the old
         return keys | fresh

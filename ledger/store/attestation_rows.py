@@ -27,6 +27,22 @@ class AttestationRow(NamedTuple):
     sealed: bytes
 
 
+class AttestationColumns(NamedTuple):
+    """Some attestations that are written together: the fields of :class:`AttestationRow`, a column each."""
+
+    tenant: Sequence[str]
+    batch_id: Sequence[UUID]
+    position: Sequence[int]
+    id: Sequence[UUID]
+    kind: Sequence[str]
+    subject: Sequence[bytes | None]
+    previous_batch: Sequence[UUID | None]
+    previous_position: Sequence[int | None]
+    commitment: Sequence[bytes]
+    path: Sequence[bytes]
+    sealed: Sequence[bytes]
+
+
 _COLUMNS = "tenant, batch_id, position, id, kind, subject, previous_batch, previous_position, commitment, path, sealed"
 _OF_BATCH = f"""
 SELECT {_COLUMNS} FROM attestation WHERE log_id = $1 AND tenant = $2 AND batch_id = $3 ORDER BY position

@@ -11,19 +11,17 @@ Rules
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
-from ledger.store.attestation_rows import AttestationRow
-from ledger.store.copy_format import HEADER, TRAILER, attestation_stream, loan_stream
+from ledger.store.attestation_rows import AttestationColumns
+from ledger.store.copy_format import attestation_stream, loan_stream
 from ledger.store.database import Connection
-from ledger.store.loan_rows import LoanRow
+from ledger.store.loan_rows import LoanColumns
 from ledger.store.log_rows import LOG_ID
 
-GroupRows = tuple[Sequence[AttestationRow], Sequence[LoanRow]]
-
-CHUNK_BYTES = 256 * 1024
-"""Piece of a COPY stream handed to the driver at once: it stops for the socket in between. (From a file object the
-driver would read in another thread.)"""
+GroupColumns = tuple[Sequence[AttestationColumns], Sequence[LoanColumns]]
+"""What a group writes, in pieces."""
 
 STAGING = """
 CREATE TEMPORARY TABLE staged_attestation (
@@ -60,33 +58,36 @@ _WRITE_ARRAYS = _WRITE.format(
 )
 
 
-async def stage_group(connection: Connection, attestations: Iterable[AttestationRow], loans: Iterable[LoanRow]) -> None:
-    """Copy a large group to the staging tables. Its rows are read once, so they may be made while they are."""
-    stream = loan_stream(loans)
-    if len(stream) > len(HEADER + TRAILER):
-        await _copy(connection, "staged_loan", stream)
+async def stage_group(
+    connection: Connection, attestations: Iterable[AttestationColumns], loans: Iterable[LoanColumns]
+) -> None:
+    """Copy a large group to the staging tables. Its pieces are read once, so they may be made while they are."""
+    await _copy(connection, "staged_loan", loan_stream(loans))
     await _copy(connection, "staged_attestation", attestation_stream(attestations))
 
 
-async def _copy(connection: Connection, table: str, stream: bytes) -> None:
-    await connection.copy_to_table(table, schema_name="pg_temp", source=_chunks(stream), format="binary")
+async def _copy(connection: Connection, table: str, stream: Iterable[bytes]) -> None:
+    async def pieces() -> AsyncIterator[bytes]:  # the driver stops for the socket after each
+        for piece in stream:
+            yield piece
+
+    await connection.copy_to_table(table, schema_name="pg_temp", source=pieces(), format="binary")
 
 
-async def _chunks(stream: bytes) -> AsyncIterator[bytes]:
-    for first in range(0, len(stream), CHUNK_BYTES):
-        yield stream[first : first + CHUNK_BYTES]
-
-
-async def write_group(connection: Connection, rows: GroupRows | None) -> int:
+async def write_group(connection: Connection, columns: GroupColumns | None) -> int:
     """Add attestations and write loans: these, or (None) those that were staged. Gives how many loans were written: one
     that moved on since it was read is not (then roll back)."""
-    if rows is None:
+    if columns is None:
         return await connection.fetchval(_WRITE_STAGED, LOG_ID)  # type: ignore[no-any-return]
-    attestations, loans = rows
-    columns = columns_of(attestations, len(AttestationRow._fields)) + columns_of(loans, len(LoanRow._fields))
-    return await connection.fetchval(_WRITE_ARRAYS, LOG_ID, *columns)  # type: ignore[no-any-return]
+    attestations, loans = columns
+    arrays = (*arrays_of(attestations, AttestationColumns), *arrays_of(loans, LoanColumns))
+    return await connection.fetchval(_WRITE_ARRAYS, LOG_ID, *arrays)  # type: ignore[no-any-return]
 
 
-def columns_of(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
-    """Rows as the arrays that a statement takes."""
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+def arrays_of(
+    pieces: Sequence[AttestationColumns] | Sequence[LoanColumns], kind: type[AttestationColumns] | type[LoanColumns]
+) -> list[list[Any]]:
+    """Pieces as the arrays that a statement takes, one a column."""
+    if not pieces:
+        return [[] for _ in kind._fields]
+    return [list(chain.from_iterable(columns)) for columns in zip(*pieces, strict=True)]

@@ -23,6 +23,18 @@ class LoanRow(NamedTuple):
     state: bytes
 
 
+class LoanColumns(NamedTuple):
+    """Some loans that are written together: the fields of :class:`LoanRow`, a column each."""
+
+    tenant: Sequence[str]
+    account: Sequence[bytes]
+    subject: Sequence[bytes]
+    version: Sequence[int]
+    last_batch: Sequence[UUID]
+    last_position: Sequence[int]
+    state: Sequence[bytes]
+
+
 _COLUMNS = "tenant, account, subject, version, last_batch, last_position, state"
 _READ = """
 SELECT k.n, l.version, l.last_batch, l.last_position, l.state

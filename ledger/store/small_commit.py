@@ -15,13 +15,14 @@ was read, tenants are set for this transaction alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
 import asyncpg
 
-from ledger.store.attestation_rows import AttestationRow
-from ledger.store.group_rows import columns_of
-from ledger.store.loan_rows import LoanRow
+from ledger.store.attestation_rows import AttestationColumns
+from ledger.store.group_rows import GroupColumns, arrays_of
+from ledger.store.loan_rows import LoanColumns
 from ledger.store.log_rows import LOG_ID, EntryRow, Head
 from ledger.types import TenantId
 
@@ -86,25 +87,22 @@ async def commit_small(
     before: Head,
     after: Head,
     entries: Sequence[EntryRow],
-    loans: Sequence[LoanRow],
-    attestations: Sequence[AttestationRow],
+    columns: GroupColumns,
 ) -> bool:
     """Commit a whole group; False when the head moved and nothing was written. Raises LoanMoved.
 
     Any other exception leaves the outcome unknown, as that of a COMMIT.
     """
-    rows = [tuple(getattr(entry, name) for name in _ENTRY_COLUMNS) for entry in entries]
+    attestations, loans = arrays_of(columns[0], AttestationColumns), arrays_of(columns[1], LoanColumns)
+    arrays = [[getattr(entry, name) for entry in entries] for name in _ENTRY_COLUMNS], loans, attestations
     common = (
         ",".join(tenants), LOG_ID, before.size, after.size, after.root, after.frontier, after.committed_at, before.root,
         before.epoch,
     )  # fmt: skip
     try:
-        if len(entries) == len(loans) == len(attestations) == 1:
-            return bool(await connection.fetchval(_COMMIT_ONE, *common, *rows[0], *loans[0], *attestations[0]))
-        return bool(await connection.fetchval(
-            _COMMIT_MANY, *common, *columns_of(rows, len(_ENTRY_COLUMNS)), *columns_of(loans, len(LoanRow._fields)),
-            *columns_of(attestations, len(AttestationRow._fields)), len(loans),
-        ))  # fmt: skip
+        if len(entries) == len(loans[0]) == len(attestations[0]) == 1:
+            return bool(await connection.fetchval(_COMMIT_ONE, *common, *(only for part in arrays for (only,) in part)))
+        return bool(await connection.fetchval(_COMMIT_MANY, *common, *chain.from_iterable(arrays), len(loans[0])))
     except asyncpg.PostgresError as error:
         if error.sqlstate == "TS001":
             raise LoanMoved from None

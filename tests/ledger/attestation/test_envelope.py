@@ -43,10 +43,10 @@ def spoiled(old: bytes | str, new: bytes | str, line: bytes = LINE) -> bytes:
 
 def refusal(line: bytes) -> tuple[str, str | None]:
     """Code and path of a refusal, which has to come soon, and with the line's number when it is read as a line."""
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(InvalidInput) as alone:
         parse(line)
-    assert time.perf_counter() - begun < REFUSED_WITHIN_S
+    assert time.thread_time() - begun < REFUSED_WITHIN_S
     with pytest.raises(InvalidInput) as in_lines:
         parse_lines([LINE, line], first=7)
     path = alone.value.path

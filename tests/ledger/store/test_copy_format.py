@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,11 +12,11 @@ import asyncpg
 import pytest
 
 from ledger.limits import BATCH_ATTESTATIONS_MAX
-from ledger.store.attestation_rows import AttestationRow
+from ledger.store.attestation_rows import AttestationColumns, AttestationRow
 from ledger.store.copy_format import HEADER, TRAILER, attestation_stream, loan_stream, sized
 from ledger.store.embedded import EmbeddedPostgres
 from ledger.store.group_rows import STAGING
-from ledger.store.loan_rows import LoanRow
+from ledger.store.loan_rows import LoanColumns, LoanRow
 
 
 @pytest.fixture
@@ -33,6 +33,13 @@ async def connection(postgres: EmbeddedPostgres) -> AsyncIterator[Any]:
 def sorted_rows(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Rows in an order of their own: a COPY may put them on the pages in another than the stream's."""
     return sorted((tuple(row) for row in rows), key=repr)
+
+
+def pieces(rows: Sequence[AttestationRow] | Sequence[LoanRow], width: int = 100) -> Iterator[Any]:
+    """Rows as columns, some at a time."""
+    for first in range(0, len(rows), width):
+        kind = AttestationColumns if isinstance(rows[0], AttestationRow) else LoanColumns
+        yield kind(*zip(*rows[first : first + width], strict=True))
 
 
 async def stored(connection: Any, table: str, stream: bytes) -> list[tuple[Any, ...]]:
@@ -85,14 +92,18 @@ def loan_rows(count: int) -> list[LoanRow]:
 @pytest.mark.parametrize("count", [0, 1, 2, 64, 300])
 async def test_postgresql_reads_back_the_attestations_as_from_the_driver(connection: Any, count: int) -> None:
     rows = attestation_rows(count)
-    assert sorted_rows(await stored(connection, "staged_attestation", attestation_stream(rows))) == sorted_rows(rows)
+    assert sorted_rows(
+        await stored(connection, "staged_attestation", b"".join(attestation_stream(pieces(rows))))
+    ) == sorted_rows(rows)
     assert sorted_rows(await driver_stored(connection, "staged_attestation", rows)) == sorted_rows(rows)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 64, 300])
 async def test_postgresql_reads_back_the_loans_as_from_the_driver(connection: Any, count: int) -> None:
     rows = loan_rows(count)
-    assert sorted_rows(await stored(connection, "staged_loan", loan_stream(rows))) == sorted_rows(rows)
+    assert sorted_rows(await stored(connection, "staged_loan", b"".join(loan_stream(pieces(rows))))) == sorted_rows(
+        rows
+    )
     assert sorted_rows(await driver_stored(connection, "staged_loan", rows)) == sorted_rows(rows)
 
 
@@ -106,7 +117,7 @@ async def test_each_null_comes_back_in_its_own_column(connection: Any) -> None:
         whole._replace(position=3, subject=None, previous_batch=None, previous_position=None),
         whole._replace(position=4, previous_position=0),
     ]
-    found = await stored(connection, "staged_attestation", attestation_stream(rows))
+    found = await stored(connection, "staged_attestation", b"".join(attestation_stream(pieces(rows))))
     assert [(row[5] is None, row[6] is None, row[7]) for row in found] == [
         (False, False, 7), (True, False, 7), (False, True, None), (True, True, None), (False, False, 0),
     ]  # fmt: skip
@@ -119,19 +130,19 @@ async def test_every_position_of_a_batch_has_its_two_bytes(connection: Any) -> N
         AttestationRow("acacia", batch, n, UUID(int=n), "key", None, batch, n, bytes(32), b"", b"")
         for n in range(BATCH_ATTESTATIONS_MAX)
     ]
-    found = await stored(connection, "staged_attestation", attestation_stream(rows))
+    found = await stored(connection, "staged_attestation", b"".join(attestation_stream(pieces(rows))))
     assert sorted((row[2], row[7]) for row in found) == [(n, n) for n in range(4_096)]
 
 
 async def test_postgresql_refuses_a_stream_that_is_cut(connection: Any) -> None:
-    stream = attestation_stream(attestation_rows(3))
+    stream = b"".join(attestation_stream(pieces(attestation_rows(3))))
     with pytest.raises(asyncpg.PostgresError):
         await stored(connection, "staged_attestation", stream[: len(stream) // 2])
 
 
 def test_a_stream_of_nothing_is_header_and_trailer() -> None:
-    assert attestation_stream([]) == loan_stream([]) == HEADER + TRAILER
-    assert attestation_stream([]) == b"PGCOPY\n\xff\r\n\x00" + bytes(8) + b"\xff\xff"
+    assert [*attestation_stream([])] == [*loan_stream([])] == [HEADER, TRAILER]
+    assert b"PGCOPY\n\xff\r\n\x00" + bytes(8) + b"\xff\xff" == HEADER + TRAILER
 
 
 def test_a_value_has_its_length_before_it_in_four_bytes() -> None:

@@ -61,7 +61,7 @@ def write_file(path: Path, size: int, seed: int) -> int:
 def measure(folder: Path, size: int, seed: int) -> dict[str, Any]:
     """Everything in ``folder``; the figures. Raises Promise."""
     file, credentials = folder / "accounts.txt", folder / "lender.json"
-    began = time.monotonic()
+    began, commit = time.monotonic(), _commit()
     accounts = write_file(file, size, seed)
     written = time.monotonic() - began
     _write_credentials(credentials, seed, "http://127.0.0.1")
@@ -80,7 +80,7 @@ def measure(folder: Path, size: int, seed: int) -> dict[str, Any]:
     _check(report, tally, accounts)
     return {
         "seed": seed,
-        "commit": _commit(),
+        "commit": commit,
         "file_bytes": file.stat().st_size,
         "file_sha256": _digest(file),
         "records": report["records_published"],

@@ -12,6 +12,8 @@ Rules
   (domain rule 9), money that came late meets what the books called overdue.
 - A closure as paid is a statement that the account ended, not money: whenever it was told, the books of a later day know
   of it already. So it is never news to them, and where something else is, they are believed to have known the closure.
+- A payment or a waiver of the time before a closure as paid that is told after it is what the closure rested on: its maker
+  is believed to have known it, as far as something was owed without it. What goes beyond that is more than was owed.
 
 What this module does not do: choose a day or a log index (account.py).
 """
@@ -180,10 +182,19 @@ class Replay:
         if not self._has_news_for(at):
             money.apply(at.told.kind, at.told.body, at.day, at.told.id.bytes)
             return
-        believed, actual = Position.of(self._as_known(at)), Position.of(money)
+        news = Position.of(money).less(self._believed_before(at))
         money.apply(at.told.kind, at.told.body, at.day, at.told.id.bytes)
         until = date.max if at.told.kind == "closure" else at.day
-        money.set_right(actual.less(believed), at.day, until=until, restated=_states_balance(at.told))
+        money.set_right(news, at.day, until=until, restated=_states_balance(at.told))
+
+    def _believed_before(self, at: Moving) -> Position:
+        """What the maker of a statement believed to be open before it."""
+        known = Position.of(self._as_known(at, ("status_snapshot",)))
+        if at.told.kind != "closure":
+            return known
+        grounds = Position.of(self._as_known(at, ("repayment", "status_snapshot", "waiver")))
+        beyond = min(grounds.balance, 0) - min(known.balance, 0)  # nobody closes a loan because more was paid than owed
+        return grounds._replace(balance=grounds.balance - beyond)
 
     def _has_news_for(self, at: Moving) -> bool:
         """Whether something recorded after a statement, or dated after it, is about the time before it."""
@@ -193,24 +204,25 @@ class Replay:
             for n, kind, day in self._news
         )
 
-    def _as_known(self, at: Moving) -> Money:
-        """The money before a statement by what was in the chain before it and dated by its day, and by the closure."""
+    def _as_known(self, at: Moving, told_later: tuple[str, ...]) -> Money:
+        """The money before a statement by what was in the chain before it and dated by its day, by the closure, and by what
+        of these kinds was told later."""
         place = next(n for n, each in enumerate(self.told) if each.id == at.told.id)
         before = [each for each in self.told[:place] if each.attestation.envelope.effective_date <= at.day]
-        own = self._own_told_later(at, place)
+        own = self._own_told_later(at, place, told_later)
         belief = Belief(at.told.id, len(before), tuple(each.id for each in own))
         if belief not in self._believed:
             then = Replay([*before, *own], self._usual, strict=False, believed=self._believed)
             self._believed[belief] = then.money
         return self._believed[belief]
 
-    def _own_told_later(self, at: Moving, place: int) -> list[Told]:
-        """What the lender's books said of the days before a statement, told after it: its maker knew them. Of closures as
+    def _own_told_later(self, at: Moving, place: int, kinds: tuple[str, ...]) -> list[Told]:
+        """What was said in these kinds of the days before a statement, told after it: its maker knew them. Of closures as
         paid the newest day's alone, since those before it say no more than it does."""
         known = {each.id for each in self.told[: place + 1]}
         earlier = [each for _, each in self.counted if _day(each) < at.day]
         newest = max(filter(_is_paid, earlier), key=_day, default=None)
-        own = [each for each in earlier if each.kind == "status_snapshot" or each is newest]
+        own = [each for each in earlier if each.kind in kinds or each is newest]
         return [each for each in own if each.id not in known]
 
 

@@ -383,3 +383,88 @@ def test_a_correction_of_a_correction_is_judged_by_the_newest() -> None:
     change = sharing.ChangedField(name="refs", new_hash=bytes(32), old_hash=bytes(32))
     life.say(sharing.Correction(cause="error", changes=(change,)), "2019-01-12", wrong)
     assert life.days("2019-01-20") == (0, 0)
+
+
+# -- a payment of the time before a closure as paid, told after it -----------------------------------------------------
+
+
+def closed_before_its_last_payment_is_told(owed_by_the_ledger: int = 110) -> Life:
+    """A loan closed as paid on 15 March, of which the ledger knew no payment of the last instalments."""
+    life = loan()
+    life.pays(330 - owed_by_the_ledger, "2019-02-10")
+    life.say(credit.Closure(cause="paid"), "2019-03-15")
+    return life
+
+
+def stands(life: Life, day: str = "2019-04-01") -> tuple[str, int | None, date | None]:
+    """(stage, balance, closed) on a day."""
+    state = life.on(day).state
+    return state.stage, state.balance, state.closed
+
+
+@pytest.mark.parametrize(("amount", "stage", "balance"), [
+    (110, "paid", 0), (60, "paid", 0), (111, "overpaid", -1), (160, "overpaid", -50),
+])  # fmt: skip
+def test_a_payment_told_after_the_closure_that_rested_on_it_leaves_the_loan_paid(
+    amount: int, stage: str, balance: int
+) -> None:
+    life = closed_before_its_last_payment_is_told()
+    assert stands(life) == ("paid", 0, date(2019, 3, 15))
+    life.pays(amount, "2019-03-10")
+    assert stands(life) == (stage, balance, date(2019, 3, 15))
+    assert (life.on("2019-04-01").state.paid, life.on("2019-04-01").state.credit) == (220 + amount, -balance)
+    assert life.state == life.on("2019-04-01").state, "the projection says the same"
+
+
+def test_in_whatever_order_a_closure_and_its_last_payment_are_told_the_loan_is_the_same() -> None:
+    late, in_time = closed_before_its_last_payment_is_told(), loan()
+    late.pays(110, "2019-03-10")
+    in_time.pays(220, "2019-02-10")
+    in_time.pays(110, "2019-03-10")
+    in_time.say(credit.Closure(cause="paid"), "2019-03-15")
+    assert late.on("2019-04-01").state == in_time.on("2019-04-01").state
+    assert late.on("2019-03-12").state == in_time.on("2019-03-12").state
+
+
+def test_a_payment_of_before_the_closure_of_a_loan_that_owed_nothing_is_more_than_was_owed() -> None:
+    life = closed_before_its_last_payment_is_told(owed_by_the_ledger=0)
+    life.pays(50, "2019-03-10")
+    assert stands(life) == ("overpaid", -50, date(2019, 3, 15))
+
+
+def test_money_that_comes_after_the_closure_is_more_than_was_owed() -> None:
+    life = closed_before_its_last_payment_is_told()
+    life.pays(110, "2019-03-15")
+    assert stands(life) == ("overpaid", -110, date(2019, 3, 15)), "on one day the order of the log counts"
+
+
+def test_several_late_payments_count_together() -> None:
+    life = closed_before_its_last_payment_is_told()
+    for amount, on in ((60, "2019-03-01"), (50, "2019-02-20")):
+        life.pays(amount, on)
+    assert stands(life) == ("paid", 0, date(2019, 3, 15))
+    life.pays(7, "2019-03-02")
+    assert stands(life) == ("overpaid", -7, date(2019, 3, 15))
+
+
+def test_a_late_payment_that_goes_back_opens_the_loan_again_and_a_deleted_one_was_never_said() -> None:
+    life = closed_before_its_last_payment_is_told()
+    paid = life.pays(110, "2019-03-10")
+    life.takes_back(paid, 110, "2019-03-20")
+    assert (stands(life), life.days("2019-04-01")) == (("active", 110, None), (22, 22))
+    other = closed_before_its_last_payment_is_told()
+    other.deletes(other.pays(110, "2019-03-10"), "2019-03-20")
+    assert stands(other) == ("paid", 0, date(2019, 3, 15))
+
+
+def test_a_waiver_told_after_the_closure_that_rested_on_it_leaves_the_loan_paid() -> None:
+    life = closed_before_its_last_payment_is_told(owed_by_the_ledger=10)
+    life.say(credit.Waiver(amount=10, component="interest", reason="goodwill", **KES), "2019-03-14")
+    assert stands(life) == ("paid", 0, date(2019, 3, 15))
+
+
+def test_books_told_after_the_closure_do_not_change_what_a_late_payment_of_before_it_means() -> None:
+    life = closed_before_its_last_payment_is_told()
+    life.books("2019-03-31", balance=0, dpd=0, past_due=0, status="closed")
+    life.pays(110, "2019-03-10")
+    assert stands(life) == ("paid", 0, date(2019, 3, 15))

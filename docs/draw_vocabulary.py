@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from ledger.contract.vocabulary import EFFECTS, STANDING_INPUTS, TRIGGERS, Argument  # noqa: E402
+from ledger.contract.vocabulary import EFFECTS, OFFERS, STANDING_INPUTS, TRIGGERS, Argument  # noqa: E402
 
 PAGE = ROOT / "docs" / "contracts.md"
 BEGIN, END = "<!-- vocabulary: from the code; a test compares -->\n", "<!-- end of vocabulary -->"
@@ -24,7 +24,7 @@ def _heading(*cells: str) -> list[str]:
 
 
 def tables() -> str:
-    """The three tables: triggers, what rules see, effects."""
+    """The four tables: triggers, what rules see, effects, offers."""
     lines = ["", "## Triggers", "", *_heading("trigger", "stratum", "happens when", "tells, as `event.NAME`")]
     for name, trigger in TRIGGERS.items():
         told = "; ".join(f"`{key}` {known.type}: {known.meaning}" for key, known in trigger.inputs.items())
@@ -38,6 +38,10 @@ def tables() -> str:
         shown = f"`{name}`{' (money)' if effect.money else ''}"
         needs = ", ".join(effect.needs)
         lines.append(f"| {shown} | {effect.stratum} | {effect.meaning} | {arguments} | {needs} |")
+    lines += ["", "## Offers", "", *_heading("offer", "needs", "says", "accepted, it means for the loan")]
+    for name, offer in OFFERS.items():
+        says = ", ".join([f"`{key}`" for key in offer.asks] + [f"`{key}` (optional)" for key in offer.more])
+        lines.append(f"| `{name}` | {', '.join(offer.needs)} | {says} | {offer.meaning} |")
     return "\n".join(lines) + "\n\n"
 
 

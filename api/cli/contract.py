@@ -89,6 +89,8 @@ def _print(document: Document, examined: Examined, steps: tuple[Step, ...], *, s
     for rule in document.rules:
         click.echo(f"\n{click.style(rule.id, bold=True)}: {' '.join(rule.prose.split())}")
         click.echo(f"  on {', '.join(rule.on)}, {rule.once}, if {' '.join(rule.when.split())}")
+        if rule.otherwise:
+            click.echo(f"  without the consent: {', '.join(str(item['effect']) for item in rule.otherwise)}")
     for note in examined.notes:
         click.echo(f"\nnote: {note}")
     _print_steps(steps, shown=shown)

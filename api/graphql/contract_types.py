@@ -17,8 +17,8 @@ from api.graphql.scalars import UUID, Base64, Date, encode_global_id
 from api.graphql.tenants import Tenant, find_tenant
 from ledger.attestation.contract_kinds import Effect
 from ledger.base64_strict import encode_url
-from ledger.contract.document import Rule
-from ledger.contract.memory import Proposal
+from ledger.contract.document import Document, Item, Rule
+from ledger.contract.memory import Proposal, Step, Wait
 from ledger.node.contracts import KnownContract, PastEffect
 
 
@@ -40,6 +40,7 @@ class ContractRule:
     condition: str = strawberry.field(description="When it fires: an expression in CEL.")
     effects: list[str] = strawberry.field(description="What it does, one line each.")
     once: str = strawberry.field(description="How often: per-loan, per-instalment, per-day or per-event.")
+    otherwise: list[str] = strawberry.field(description="What it does when a consent that it waits for does not come.")
 
 
 @open_type(description="An effect that waits for signatures, or an offer.")
@@ -53,6 +54,18 @@ class ContractProposal:
     needs: list[str] = strawberry.field(description="Who must accept.")
     accepted: list[str] = strawberry.field(description="Who has.")
     until: Date = strawberry.field(description="The last day on which it can be accepted.")
+
+
+@open_type(description="A rule that waits until the borrower consents.")
+class ContractWait:
+    """A rule that waits until the borrower consents."""
+
+    id: Base64 = strawberry.field(description="The id of the effect that asked, 32 bytes.")
+    rule: str = strawberry.field(description="The rule that waits.")
+    purpose: str = strawberry.field(description="The code of the purpose for which the lender needs a consent.")
+    until: Date = strawberry.field(description="The last day on which a consent lets it go on.")
+    then: list[str] = strawberry.field(description="What is done when the consent stands, one line each.")
+    otherwise: list[str] = strawberry.field(description="What is done after the last day instead, one line each.")
 
 
 @open_type(description="Something that a contract did: recorded in the same transaction as its cause.")
@@ -92,6 +105,7 @@ class Contract(Node):
     document: str = strawberry.field(description="The canonical document itself (RFC 8785).")
     rules: list[ContractRule] = strawberry.field(description="Its rules, in the order in which they are tried.")
     proposals: list[ContractProposal] = strawberry.field(description="What waits for an answer.")
+    waits: list[ContractWait] = strawberry.field(description="Rules that wait for a consent of the borrower's.")
     lender_name: strawberry.Private[str]
 
     @strawberry.field(description="The lender.")
@@ -141,7 +155,8 @@ def contract_of(known: KnownContract) -> Contract:
         currency=document.currency, signed_by=list(memory.signed), parties=list(document.parties.roles()),
         in_force_since=Date(date.fromordinal(memory.began)) if memory.began else None, expires=Date(document.expires),
         document=known.row.document.decode(), rules=[_rule(rule) for rule in document.rules],
-        proposals=[_proposal(one) for one in known.proposals], lender_name=document.parties.lender,
+        proposals=[_proposal(one) for one in known.proposals],
+        waits=[_wait(document, one) for one in known.waits], lender_name=document.parties.lender,
     )  # fmt: skip
 
 
@@ -165,9 +180,26 @@ def named(values: dict[str, Any]) -> list[NamedValue]:
 
 
 def _rule(rule: Rule) -> ContractRule:
-    lines = [" ".join([str(do["effect"]), *(f"{k}={do[k]}" for k in sorted(do) if k != "effect")]) for do in rule.do]
     return ContractRule(
-        id=rule.id, prose=rule.prose, on=list(rule.on), condition=rule.when, effects=lines, once=rule.once
+        id=rule.id, prose=rule.prose, on=list(rule.on), condition=rule.when, effects=[_line(one) for one in rule.do],
+        once=rule.once, otherwise=[_line(one) for one in rule.otherwise],
+    )  # fmt: skip
+
+
+def _line(item: Item) -> str:
+    """An effect and its arguments, in the order of their names."""
+    return " ".join([str(item["effect"]), *(f"{name}={item[name]}" for name in sorted(item) if name != "effect")])
+
+
+def _wait(document: Document, one: Wait) -> ContractWait:
+    rule = next(rule for rule in document.rules if rule.id == one.rule)
+
+    def lines(items: tuple[Item, ...], steps: tuple[Step, ...]) -> list[str]:
+        return [_line({"effect": items[number]["effect"], **arguments}) for number, arguments in steps]
+
+    return ContractWait(
+        id=Base64(one.id), rule=one.rule, purpose=one.code, until=Date(date.fromordinal(one.until)),
+        then=lines(rule.do, one.then), otherwise=lines(rule.otherwise, one.otherwise),
     )  # fmt: skip
 
 

@@ -6,13 +6,14 @@
 What is checked, in this order
 1. The document pins this engine and this vocabulary, a real currency, and parties that differ.
 2. ``authority`` names effects of the vocabulary and roles of this contract, and grants nothing by fewer signatures
-   than the effect needs.
+   than the effect needs. An offer is accepted by those whose signatures what is offered needs, the grant's counted.
 3. Terms do not take the names that the ledger itself provides.
 4. Each rule: its id is its own; its triggers and effects are of the vocabulary; each effect that does not touch money
    is granted (one that does and is not becomes a proposal: a note, no fault); arguments are there, known, in range.
+   ``otherwise`` stands only where a rule waits for a consent, and does not wait again.
 5. Each effect's stratum is above each trigger's of its rule. An effect is an event of its own stratum, strata are
    whole numbers from 0 to 6: so no chain is longer than 6 and every cause ends.
-6. The worst case of effects of one cause, effects of effects counted, is computed and bounded.
+6. The worst case of effects of one cause, effects of effects and all that waits counted, is computed and bounded.
 7. Each expression compiles, to the type that its place needs, over names that *every* trigger of its rule tells.
 
 At most FAULTS_MAX are named; expressions are compiled only while there are fewer, so a hostile document is cheap.
@@ -20,15 +21,24 @@ At most FAULTS_MAX are named; expressions are compiled only while there are fewe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from ledger.contract.bounds import CONTRACTS_CACHED_MAX, EFFECTS_PER_CAUSE_MAX, FAULTS_MAX
-from ledger.contract.document import ENGINE, SCHEMA, Document, Rule, read_document
+from ledger.contract.document import ENGINE, SCHEMA, Document, Item, Rule, read_document
 from ledger.contract.program import CompiledContract, Fault, compile_rules
-from ledger.contract.vocabulary import CAUSES, EFFECTS, ROLES, STANDING_INPUTS, TRIGGERS
+from ledger.contract.vocabulary import (
+    CAUSES,
+    EFFECTS,
+    OFFER_ACCEPTED,
+    OFFER_TERMS,
+    OFFERS,
+    ROLES,
+    STANDING_INPUTS,
+    TRIGGERS,
+)
 from ledger.currency import MINOR_DIGITS
 from ledger.errors import InvalidInput, NotFound
 from ledger.loan.calendars import HASHES, calendar_named
@@ -101,20 +111,27 @@ def pins_this_engine(document: Document) -> bool:
 
 
 def effects_per_cause(document: Document) -> int:
-    """The most effects that one event may have: for each trigger, those of its rules and of what they trigger.
+    """The most effects that one event may have: for each trigger, those of its rules and of what they trigger; and those
+    that waited for a consent, since any number of rules may go on at once.
 
     Ends because an effect's trigger has the effect's stratum, which is above that of the rule's own trigger.
     """
     known: dict[str, int] = {}
+
+    def cost(items: Iterable[Item]) -> int:
+        return sum(1 + known.get(EFFECTS[str(item["effect"])].becomes or "", 0) for item in items)
+
     for trigger in sorted(TRIGGERS, key=lambda name: -TRIGGERS[name].stratum):
-        known[trigger] = sum(
-            1 + known.get(EFFECTS[str(item["effect"])].becomes or "", 0)
-            for rule in document.rules
-            if trigger in rule.on
-            for item in rule.do
-        )
+        known[trigger] = sum(cost(rule.do) for rule in document.rules if trigger in rule.on)
+    waiting = sum(1 + max(cost(rule.do), cost(rule.otherwise)) for rule in document.rules if _waits(rule))
     together = (sum(times * known[trigger] for trigger, times in causes.items()) for causes in CAUSES)
-    return max(*together, *known.values())
+    offers = any(item["effect"] == "proposal.open" for rule in document.rules for item in (*rule.do, *rule.otherwise))
+    accepted = 1 + known[OFFER_ACCEPTED] + known["terms.changed"] if offers else 0
+    return waiting + max(*together, *known.values(), accepted)
+
+
+def _waits(rule: Rule) -> bool:
+    return any(item.get("effect") == "consent.require" for item in rule.do)
 
 
 def _faults(document: Document) -> Iterator[Fault]:
@@ -179,9 +196,16 @@ def _rule(document: Document, rule: Rule, path: str) -> Iterator[Fault]:
                     str(rule.deadline))  # fmt: skip
     for number, item in enumerate(rule.do):
         yield from _effect(document, rule, item, f"{path}.do[{number}]")
+    for number, item in enumerate(rule.otherwise):
+        yield from _effect(document, rule, item, f"{path}.otherwise[{number}]")
+        if item.get("effect") == "consent.require":
+            yield Fault("otherwise_misplaced", f"{path}.otherwise[{number}]", "what is done without a consent cannot wait "
+                        "for one")  # fmt: skip
+    if rule.otherwise and not _waits(rule):
+        yield Fault("otherwise_misplaced", f"{path}.otherwise", "the rule waits for nothing; it needs consent.require")
 
 
-def _effect(document: Document, rule: Rule, item: dict[str, int | str], path: str) -> Iterator[Fault]:
+def _effect(document: Document, rule: Rule, item: Item, path: str) -> Iterator[Fault]:
     name = item.get("effect")
     effect = EFFECTS.get(name) if isinstance(name, str) else None
     if effect is None:
@@ -205,15 +229,38 @@ def _effect(document: Document, rule: Rule, item: dict[str, int | str], path: st
     for argument, wanted in effect.arguments.items():
         if argument not in item and not wanted.optional:
             yield Fault("argument_missing", f"{path}.{argument}", f"{name} needs it: {wanted.meaning}")
+    if name == "proposal.open" and item.get("offer") in OFFERS:
+        yield from _offer(document, item, path)
+
+
+def _offer(document: Document, item: Item, path: str) -> Iterator[Fault]:
+    """An offer says what is offered, and is made to whoever's signature is still needed."""
+    offer = OFFERS[str(item["offer"])]
+    for argument in sorted(OFFER_TERMS):
+        if argument in offer.asks and argument not in item:
+            yield Fault("argument_missing", f"{path}.{argument}", f"{item['offer']} needs it: it is what is offered")
+        if argument in item and argument not in (*offer.asks, *offer.more):
+            yield Fault("argument_unknown", f"{path}.{argument}", f"{item['offer']} takes no such argument",
+                        ", ".join((*offer.asks, *offer.more)), argument)  # fmt: skip
+    if "by" in offer.more and ("by" in item) != ("what" in item):
+        yield Fault("argument_missing", f"{path}.by", "what moves and by how much go together")
+    behind = {*document.authority.get("proposal.open", ()), item.get("to")}
+    if not set(offer.needs) <= behind:
+        yield Fault("authority_missing", f"{path}.to", "accepted by fewer signatures than what is offered needs",
+                    ", ".join(offer.needs), ", ".join(sorted(map(str, behind))))  # fmt: skip
 
 
 def _notes(document: Document) -> Iterator[str]:
     for rule in document.rules:
-        for item in rule.do:
+        for item in (*rule.do, *rule.otherwise):
             effect = EFFECTS.get(str(item.get("effect")))
             if effect is not None and effect.money and item["effect"] not in document.authority:
                 yield (f"rule {rule.id}: {item['effect']} is not granted in advance; each time it waits for "
                        f"{' and '.join(effect.needs)} to sign")  # fmt: skip
+            if item["effect"] == "consent.require":
+                does = "does otherwise" if rule.otherwise else "lapses"
+                yield (f"rule {rule.id}: waits until the borrower consents to {item.get('code')}; after "
+                       f"{item.get('days')} days it {does}")  # fmt: skip
 
 
 CHAIN_MAX: Final = max(effect.stratum for effect in EFFECTS.values())

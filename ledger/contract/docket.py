@@ -13,6 +13,7 @@ Rules
 - Where no rule waits for what happened, nothing is looked at: most events cost a look into a table.
 - A contract's own steps move its memory here; an accepted or declined proposal is an event like any other. One that ended
   hears nothing any more.
+- A borrower's consents are followed beside (consents.py), for contracts that wait for one or listen to them.
 - Only contracts that were put in are seen, and the one that a step proposes.
 - A contract that this version cannot execute (it pins another engine, say, from before an upgrade) does nothing: its cause
   goes on, its own steps still move it, and it can be ended. It is never proposed here.
@@ -31,13 +32,15 @@ from uuid import UUID
 from ledger.attestation.contract_kinds import Cause, Effect, Tick
 from ledger.attestation.contract_kinds import Contract as ContractStep
 from ledger.attestation.envelope import Attestation
+from ledger.attestation.sharing_kinds import Artefact, Consent
 from ledger.contract.check import compiled, executable
+from ledger.contract.consents import Consents, Given
 from ledger.contract.document import Document, read_document
 from ledger.contract.engine import BLIND, Inputs, execute, listens
 from ledger.contract.inputs import loan_inputs
 from ledger.contract.memory import ContractState, Memory, after_step
 from ledger.contract.program import CompiledContract
-from ledger.contract.routing import day_of, event_of, hears
+from ledger.contract.routing import day_of, event_of, hears, log_day_of
 from ledger.errors import InvalidInput, Refused
 from ledger.loan.state import LoanState
 
@@ -115,6 +118,7 @@ class Docket:
         self._of_subject: dict[bytes, list[ContractKey]] = {}
         self._living: list[ContractKey] | None = None
         self._changed: dict[ContractKey, None] = {}
+        self._consents = Consents()
 
     @property
     def today(self) -> int:
@@ -138,6 +142,10 @@ class Docket:
         """A contract in hand."""
         return self._held.get(key)
 
+    def learn_consent(self, artefact: Artefact, state: str) -> None:
+        """A version of a borrower's consent, as it is stored: contracts that wait for one are to be told."""
+        self._consents.learn(artefact, state)
+
     def changed(self) -> list[tuple[ContractKey, Held]]:
         """The contracts whose memory moved since the last call, in the order in which they first did."""
         moved, self._changed = list(self._changed), {}
@@ -149,9 +157,11 @@ class Docket:
         body = placed.attestation.body
         if isinstance(body, ContractStep):
             self._step(placed, body)
+        ours = isinstance(body, Consent) and placed.attestation.envelope.tenant == self._deployment
+        moved = self._consents.see(placed.attestation) if ours else None
         effects: list[Effect] = []
         for key in self._concerned(placed.attestation):
-            effects += self._run(key, placed, loans)
+            effects += self._run(key, placed, loans, moved)
         if isinstance(body, Tick):
             self._today = max(self._today, body.day.toordinal())
         return tuple(effects)
@@ -188,19 +198,26 @@ class Docket:
             self._of_subject[held.subject].remove(key)
             self._living = None
 
-    def _run(self, key: ContractKey, placed: Placed, loans: Loans) -> tuple[Effect, ...]:
+    def _run(self, key: ContractKey, placed: Placed, loans: Loans, moved: Given | None) -> tuple[Effect, ...]:
         held, attestation = self._held[key], placed.attestation
         if held.memory is None or not held.in_force:
             return ()
         contract = held.contract
         if contract is None or not hears(contract, attestation, self._deployment):
             return ()
+        consent, standing = None if moved is None else moved.artefact, frozenset[str]()
+        if isinstance(attestation.body, Consent) and (consent is None or consent.consumer != key.lender):
+            return ()  # what the borrower agrees with somebody else is no business of this lender
+        if contract.waits:
+            day = log_day_of(attestation, self._today)
+            standing = self._consents.standing(held.subject, key.lender, day)
         after = loans(LoanRef(key.lender, contract.document.account))
         before = placed.before if attestation.envelope.account is not None else after
         cause = Cause(batch=placed.batch, commitment=attestation.commitment, index=placed.idx, position=placed.position)
-        event = event_of(contract, attestation, cause, before=before, after=after, today=self._today)
+        event = event_of(contract, attestation, cause, before=before, after=after, today=self._today, consent=consent,
+                         standing=standing)  # fmt: skip
         seen = BLIND
-        if after is not None and listens(contract, event):
+        if after is not None and listens(contract, held.memory, event):
             seen = Inputs(loan_inputs(after, day_of(event)))
         self.executions += 1
         execution = execute(contract, held.memory, event, seen)

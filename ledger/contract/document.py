@@ -16,7 +16,7 @@ Rules
 - It is for one loan: parties and account are in it, so a signature cannot be carried to another loan.
 - A rule has its prose beside it. ``once`` counts its firings: ``per-loan``, ``per-instalment`` (the event's instalment,
   else the oldest unmet one), ``per-day`` (never for a day before the last one), ``per-event``. ``deadline`` is the last
-  day on which it may fire.
+  day on which it may fire. ``otherwise`` belongs to a rule that waits for a consent.
 - A source may be written in any order and spacing, with nulls; ``from_source`` gives the canonical document.
 
 What this module does not do: know whether names, types and authority hold (check.py).
@@ -61,6 +61,7 @@ TermName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,31}\Z")]
 TermText = Annotated[str, Meta(max_length=128)]
 ArgumentName = Annotated[str, Meta(pattern=r"^[a-z]{1,16}\Z")]
 ArgumentText = Annotated[str, Meta(min_length=1, max_length=DOCUMENT_BYTES_MAX)]
+Item = dict[ArgumentName, Whole | ArgumentText]
 CalendarName = Annotated[str, Meta(pattern=r"^[A-Z]{2}[A-Za-z0-9/-]{2,30}#[0-9a-f]{64}\Z")]
 _NAMES: Final = {"when": "if"}
 
@@ -91,16 +92,16 @@ class Parties(_Part, frozen=True, kw_only=True):
 
 class Rule(_Part, frozen=True, kw_only=True):
     """When one of ``on`` happens and ``if`` holds, ``do``. Each item of ``do`` is ``effect`` and its arguments: a whole
-    number, a word, or (where an integer is due) an expression."""
+    number, a word, or (where an integer is due) an expression. ``otherwise`` is what is done in place of the effects that
+    waited for a consent, when it does not come in time."""
 
     deadline: date | None = None
-    do: Annotated[
-        tuple[dict[ArgumentName, Whole | ArgumentText], ...], Meta(min_length=1, max_length=EFFECTS_PER_RULE_MAX)
-    ]
+    do: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=EFFECTS_PER_RULE_MAX)]
     id: RuleId
     when: Annotated[str, Meta(min_length=1)]
     on: Annotated[tuple[EffectName, ...], Meta(min_length=1, max_length=TRIGGERS_PER_RULE_MAX)]
     once: Once = "per-event"
+    otherwise: Annotated[tuple[Item, ...], Meta(max_length=EFFECTS_PER_RULE_MAX)] = ()
     prose: Prose
 
 

@@ -16,7 +16,12 @@ Rules
 - A rule is all or nothing: if its condition or one of its arguments has no value, or a value outside of its range, it
   does nothing, and ``rule.failed`` with the reason is recorded in its place, once a day.
 - An effect on money that the document does not grant becomes ``proposal.open``; it lands when the last signature comes
-  (``Event.answer``), as an effect of that answer. An amount of 0 does nothing.
+  (``Event.answer``), as an effect of that answer. An amount of 0 does nothing. An offer that is accepted is recorded as
+  ``offer.accepted``, with its terms, and is a trigger in turn; one that moves a term is ``terms.changed`` besides.
+- At ``consent.require`` a rule waits, unless the consent stands already (``Event.standing``): what stands behind it in
+  ``do``, its arguments settled, is done by the first event at which the consent stands, as effects of that event, behind
+  ``consent.met``. On the first event past the last day it is ``consent.lapsed`` and ``otherwise`` instead. Meanwhile the
+  rule does not fire again, other rules go on, and ``once`` counts it as fired. Waits are looked at before any rule.
 - When the day's tick goes by another holiday list than the contract's, no rule is evaluated: ``calendar_differs``.
 
 It always ends: a queue of triggers, each new one of a higher stratum than its cause (check.py).
@@ -25,10 +30,10 @@ It always ends: a queue of triggers, each new one of a higher stratum than its c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -41,6 +46,8 @@ from ledger.contract.memory import (
     ContractState,
     Memory,
     Proposal,
+    Step,
+    Wait,
     after_effect,
     after_event,
     answered,
@@ -50,7 +57,16 @@ from ledger.contract.memory import (
 )
 from ledger.contract.occurrences import Occurrence
 from ledger.contract.program import CompiledContract, CompiledEffect, CompiledRule
-from ledger.contract.vocabulary import EFFECTS, FAILED, PROPOSAL_DAYS, Value
+from ledger.contract.vocabulary import (
+    CONSENT_LAPSED,
+    CONSENT_MET,
+    EFFECTS,
+    FAILED,
+    OFFER_ACCEPTED,
+    PROPOSAL_DAYS,
+    TRIGGERS,
+    Value,
+)
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
@@ -66,7 +82,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 class Event(msgspec.Struct, frozen=True, gc=False):
     """One attestation as a cause: its place in the log, the day it is about, the log's own day (the latest tick's, this
     one included; 0 before the first: then ``day`` counts), and what it means. Days are ordinals; ``calendars`` are a
-    tick's holiday lists by name."""
+    tick's holiday lists by name; ``standing`` are the purposes to which the borrower's consent stands just after it."""
 
     cause: Cause
     day: int
@@ -74,6 +90,12 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     happened: tuple[Occurrence, ...] = ()
     calendars: Mapping[str, bytes] = msgspec.field(default_factory=dict)
     answer: Answer | None = None
+    standing: frozenset[str] = frozenset()
+
+    @property
+    def log_day(self) -> int:
+        """The day by which deadlines are judged."""
+        return self.today or self.day
 
 
 class Inputs(msgspec.Struct, frozen=True, gc=False):
@@ -103,25 +125,34 @@ def reads_on_time(contract: CompiledContract) -> bool:
     return "contract.on_time" in contract.names
 
 
-def listens(contract: CompiledContract, event: Event) -> bool:
+def listens(contract: CompiledContract, memory: Memory, event: Event) -> bool:
     """Whether any rule looks at an event: where not, ``execute`` needs no inputs (``BLIND`` will do)."""
-    return event.answer is not None or any(one.trigger in contract.by_trigger for one in event.happened)
+    return (
+        event.answer is not None
+        or any(one.trigger in contract.by_trigger for one in event.happened)
+        or any(_is_over(wait, event) for wait in memory.waits)
+    )
+
+
+def _is_over(wait: Wait, event: Event) -> bool:
+    """Whether a rule waits no longer: its consent stands, or the last day is past."""
+    return event.log_day > wait.until or wait.code in event.standing
 
 
 def execute(contract: CompiledContract, memory: Memory, event: Event, inputs: Inputs) -> Execution:
     """All that ``event`` does in ``contract``. Raises nothing that depends on the event or the inputs."""
     if (event.cause.index, event.cause.position) <= memory.handled:
         return Execution((), memory)
-    today = event.today or event.day
-    if memory.state != ContractState.IN_FORCE or today >= contract.document.expires.toordinal():
+    if memory.state != ContractState.IN_FORCE or event.log_day >= contract.document.expires.toordinal():
         return Execution((), memory)
     before = memory
     if reads_on_time(contract):
         memory = after_event(memory, event.happened)
     handled = (event.cause.index, event.cause.position)
-    if not listens(contract, event):
+    if not listens(contract, memory, event):
         return Execution((), before if memory is before else msgspec.structs.replace(memory, handled=handled))
-    running = _Run(contract, memory, event, inputs, today)
+    running = _Run(contract, memory, event, inputs)
+    running.settle()
     if event.answer is not None:
         running.answer(event.answer)
     running.drain()
@@ -133,12 +164,12 @@ def execute(contract: CompiledContract, memory: Memory, event: Event, inputs: In
 class _Run:
     """One execution under way: the memory so far, the effects so far, and the triggers still to be looked at."""
 
-    def __init__(self, contract: CompiledContract, memory: Memory, event: Event, inputs: Inputs, today: int) -> None:
+    def __init__(self, contract: CompiledContract, memory: Memory, event: Event, inputs: Inputs) -> None:
         self.contract = contract
         self.memory = memory
         self.event = event
         self.inputs = inputs
-        self.today = today
+        self.today = event.log_day
         self.effects: list[Effect] = []
         self.waiting: deque[tuple[Occurrence, int | None]] = deque((one, None) for one in event.happened)
         self.misdated = _calendar_differs(contract, event)
@@ -156,10 +187,12 @@ class _Run:
         scope = self._scope(rule, happened)
         if self.today > rule.deadline or not may_fire(self.memory, rule.once, rule.id, scope):
             return bound
+        if rule.waits and any(wait.rule == rule.id for wait in self.memory.waits):
+            return bound
         bound = bound or self._bind(happened)
         holds = Failure("calendar_differs") if self.misdated else run(rule.when, bound.activation)
         if isinstance(holds, Failure):
-            self._fail(rule, holds, "if", after, bound)
+            self._fail(rule, holds, "if", after, bound.hash())
         elif holds:
             self._fire(rule, scope, after, bound)
         return None if bound.effects != len(self.effects) else bound
@@ -177,78 +210,133 @@ class _Run:
 
     def _fire(self, rule: CompiledRule, scope: int | None, after: int | None, bound: _Bound) -> None:
         """All effects of a rule, or its failure."""
-        landing: list[tuple[CompiledEffect, dict[str, int | str]]] = []
-        for number, effect in enumerate(rule.do):
-            arguments = dict(effect.constants)
-            for name, wanted, program in effect.programs:
-                value = run(program, bound.activation)
-                if not isinstance(value, Failure) and not wanted.least <= value <= wanted.most:
-                    value = Failure("argument_out_of_range")
-                if isinstance(value, Failure):
-                    return self._fail(rule, value, f"do.{number}.{name}", after, bound)
-                arguments[name] = int(value)
-            if arguments.get("amount") != 0 or not EFFECTS[effect.name].money:
-                landing.append((effect, arguments))
-        opened = sum(not effect.granted or effect.name == "proposal.open" for effect, _ in landing)
-        if opened and opened + len(waiting_proposals(self.memory, self.today)) > PROPOSALS_MAX:
-            return self._fail(rule, Failure("proposals_too_many"), "do", after, bound)
-        for effect, arguments in landing:
-            self._land(rule.id, rule.once, effect, arguments, scope, after, bound.hash())
+        settled: list[tuple[Step, ...]] = []
+        for member, effects in (("do", rule.do), ("otherwise", rule.otherwise)):
+            steps: list[Step] = []
+            for number, effect in enumerate(effects):
+                arguments = dict(effect.constants)
+                for name, wanted, program in effect.programs:
+                    value = run(program, bound.activation)
+                    if not isinstance(value, Failure) and not wanted.least <= value <= wanted.most:
+                        value = Failure("argument_out_of_range")
+                    if isinstance(value, Failure):
+                        return self._fail(rule, value, f"{member}.{number}.{name}", after, bound.hash())
+                    arguments[name] = int(value)
+                if arguments.get("amount") != 0 or not EFFECTS[effect.name].money:
+                    steps.append((number, arguments))
+            settled.append(tuple(steps))
+        do, otherwise = settled
+        return self._proceed(rule, do, otherwise, _Stand(rule.once, scope, after, bound.hash()))
+
+    def _proceed(self, rule: CompiledRule, do: tuple[Step, ...], otherwise: tuple[Step, ...], on: _Stand) -> None:
+        """The effects of a rule up to where it waits."""
+        if not self._room(rule.do, do):
+            return self._fail(rule, Failure("proposals_too_many"), "do", on.after, on.inputs)
+        for place, (number, arguments) in enumerate(do):
+            if rule.do[number].name != "consent.require":
+                self._land(rule.id, rule.do[number], arguments, on)
+            elif arguments["code"] in self.event.standing:
+                self._record(CONSENT_MET, rule.id, {"code": arguments["code"]}, on)
+            else:
+                return self._wait(rule, arguments, do[place + 1 :], otherwise, on)
         return None
 
-    def _land(
-        self, rule: str, once: str, effect: CompiledEffect, arguments: dict[str, int | str], scope: int | None,
-        after: int | None, inputs: bytes,
+    def _room(self, effects: Sequence[CompiledEffect], steps: Sequence[Step]) -> bool:
+        """Whether what may be opened finds room among the open proposals."""
+        opened = sum(not effects[number].granted or effects[number].name == "proposal.open" for number, _ in steps)
+        return not opened or opened + len(waiting_proposals(self.memory, self.today)) <= PROPOSALS_MAX
+
+    def _wait(
+        self, rule: CompiledRule, arguments: dict[str, int | str], then: tuple[Step, ...],
+        otherwise: tuple[Step, ...], on: _Stand,
     ) -> None:  # fmt: skip
-        name = effect.name
+        days = int(arguments["days"])
+        asked = self._record("consent.require", rule.id, arguments | {"until": self._until(days)}, on)
+        wait = Wait(asked.id, rule.id, str(arguments["code"]), self.today + days, then, otherwise)
+        self.memory = msgspec.structs.replace(self.memory, waits=(*self.memory.waits, wait))
+
+    def settle(self) -> None:
+        """The rules whose waiting is over go on, or do otherwise."""
+        for wait in [wait for wait in self.memory.waits if _is_over(wait, self.event)]:
+            lapsed, rule = self.today > wait.until, self.contract.rules[wait.rule]
+            waits = tuple(one for one in self.memory.waits if one.id != wait.id)
+            self.memory = msgspec.structs.replace(self.memory, waits=waits)
+            on = _Stand("", None, None, _wait_hash(wait, met=not lapsed))
+            self._record(CONSENT_LAPSED if lapsed else CONSENT_MET, rule.id, {"code": wait.code}, on)
+            on = on._replace(after=len(self.effects) - 1)
+            if not lapsed:
+                self._proceed(rule, wait.then, wait.otherwise, on)
+            elif not self._room(rule.otherwise, wait.otherwise):
+                self._fail(rule, Failure("proposals_too_many"), "otherwise", on.after, on.inputs)
+            else:
+                for number, arguments in wait.otherwise:
+                    self._land(rule.id, rule.otherwise[number], arguments, on)
+
+    def _land(self, rule: str, effect: CompiledEffect, arguments: dict[str, int | str], on: _Stand) -> None:
+        name, told = effect.name, dict(arguments)
         if not effect.granted:
-            arguments |= {"effect": name, "needs": ",".join(effect.needs), "until": self._until(PROPOSAL_DAYS)}
+            told |= {"effect": name, "needs": ",".join(effect.needs), "until": self._until(PROPOSAL_DAYS)}
             name = "proposal.open"
         elif name == "proposal.open":
-            arguments |= {"needs": str(arguments["to"]), "until": self._until(int(arguments["days"]))}
-        self._record(name, rule, once, arguments, scope, after, inputs)
+            told |= {"needs": str(arguments["to"]), "until": self._until(int(arguments["days"]))}
+        self._record(name, rule, told, on)
         if effect.granted:
-            self._becomes(name, arguments)
+            self._becomes(EFFECTS[name].becomes, told)
 
     def _until(self, days: int) -> str:
         """The last day on which a proposal of today may be answered."""
         return date.fromordinal(self.today + days).isoformat()
 
-    def _becomes(self, name: str, arguments: dict[str, int | str]) -> None:
-        """An effect that is a trigger in turn waits behind the others."""
-        trigger = EFFECTS[name].becomes
+    def _becomes(self, trigger: str | None, arguments: Mapping[str, int | str]) -> None:
+        """An effect that is a trigger in turn waits behind the others; the trigger tells what it tells and no more."""
         if trigger is None or trigger not in self.contract.by_trigger:
             return
-        told: dict[str, Value] = {f"event.{key}": value for key, value in arguments.items()}
+        told: dict[str, Value] = {f"event.{key}": arguments.get(key, 0) for key in TRIGGERS[trigger].inputs}
         self.waiting.append((Occurrence(trigger, {**told, "event.day": self.event.day}), len(self.effects) - 1))
 
-    def _fail(self, rule: CompiledRule, failure: Failure, at: str, after: int | None, bound: _Bound) -> None:
+    def _fail(self, rule: CompiledRule, failure: Failure, at: str, after: int | None, inputs: bytes) -> None:
         if self.event.day > self.memory.by_day.get(failing(rule.id), 0):
             told: dict[str, int | str] = {"at": at, "code": failure.code}
-            self._record(FAILED, rule.id, rule.once, told, self.event.day, after, bound.hash())
+            self._record(FAILED, rule.id, told, _Stand(rule.once, self.event.day, after, inputs))
 
     def answer(self, answer: Answer) -> None:
-        """A party answered a proposal; when it was the last signature needed, its effect lands."""
+        """A party answered a proposal; when it was the last signature needed, its effect lands, or the offer stands."""
         self.memory, ready = answered(
             self.memory, answer.effect, answer.party, accepts=answer.accepts, today=self.today
         )
-        if ready is None or not ready.effect:
+        if ready is None:
             return
-        self._record(ready.effect, ready.rule, "", ready.arguments, None, None, _answer_hash(ready, answer))
-        self._becomes(ready.effect, ready.arguments)
+        on = _Stand("", None, None, _answer_hash(ready, answer))
+        if ready.effect:
+            self._record(ready.effect, ready.rule, ready.arguments, on)
+            self._becomes(EFFECTS[ready.effect].becomes, ready.arguments)
+            return
+        terms = {name: value for name, value in ready.arguments.items() if name != "days"}
+        self._record(OFFER_ACCEPTED, ready.rule, terms, on)
+        self._becomes(OFFER_ACCEPTED, terms)
+        if "what" in terms:
+            self._becomes(EFFECTS["terms.change"].becomes, terms)
 
-    def _record(
-        self, name: str, rule: str, once: str, arguments: dict[str, int | str], scope: int | None, after: int | None,
-        inputs: bytes,
-    ) -> None:  # fmt: skip
+    def _record(self, name: str, rule: str, arguments: Mapping[str, int | str], on: _Stand) -> Effect:
         n, cause, document = len(self.effects), self.event.cause, self.contract.document
         effect = Effect(
-            account=document.account, after=after, arguments=arguments, cause=cause, contract=self.contract.hash,
-            effect=name, engine=ENGINE, id=effect_id(self.contract.hash, rule, cause.commitment, n), inputs=inputs,
-            lender=document.parties.lender, n=n, rule=rule, scope=scope,
+            account=document.account, after=on.after, arguments=dict(arguments), cause=cause, contract=self.contract.hash,
+            effect=name, engine=ENGINE, id=effect_id(self.contract.hash, rule, cause.commitment, n), inputs=on.inputs,
+            lender=document.parties.lender, n=n, rule=rule, scope=on.scope,
         )  # fmt: skip
         self.effects.append(effect)
-        self.memory = after_effect(self.memory, once, effect, self.today)
+        self.memory = after_effect(self.memory, on.once, effect, self.today)
+        return effect
+
+
+class _Stand(NamedTuple):
+    """What an effect of a rule stands on: how its rule is counted and by what, the ``n`` of the effect that brought it
+    about, and the hash of what was seen."""
+
+    once: str
+    scope: int | None
+    after: int | None
+    inputs: bytes
 
 
 class _Bound:
@@ -301,3 +389,8 @@ def _calendar_differs(contract: CompiledContract, event: Event) -> bool:
 def _answer_hash(proposal: Proposal, answer: Answer) -> bytes:
     """What an accepted effect stands on: the proposal, and whose answer was the last."""
     return sha256(_ENCODER.encode({"party": answer.party, "proposal": proposal.id.hex()})).digest()
+
+
+def _wait_hash(wait: Wait, *, met: bool) -> bytes:
+    """What an effect stands on that waited for a consent: who asked, and whether it came."""
+    return sha256(_ENCODER.encode({"asked": wait.id.hex(), "met": met})).digest()

@@ -13,6 +13,8 @@
 | attestation.emit closure        | closure, paid                                                           |
 | attestation.emit notice         | notice, where the code is a kind of notice                              |
 | alert.raise, to the lender      | alert, by the deployment: it stands in the lender's list                |
+| offer.accepted, a restructure   | restructure, forborne: rate_cut, extend, else re_amortise               |
+| offer.accepted, a refinancing   | restructure: refinance, not forborne                                    |
 | all others, and rule.failed     | the record alone                                                        |
 
 Classifications are derived when they are read (ledger/jurisdiction), so one that a contract states stays a record. A new
@@ -31,6 +33,7 @@ from ledger.attestation.fields import Body
 from ledger.attestation.risk_kinds import Alert, AlertCause
 from ledger.attestation.sharing_kinds import Notice
 from ledger.contract.document import Document
+from ledger.contract.vocabulary import OFFER_ACCEPTED
 
 NOTICES: Final = frozenset(("pre_negative", "adverse_action", "access", "retention", "correction"))
 """The kinds of a notice (``Notice.kind``); a test holds the two together."""
@@ -100,6 +103,20 @@ def _terms(effect: Effect, document: Document, day: date, now: int) -> Landing |
     return Landing("restructure", Restructure(forborne=False, loss_bp=0, type="rate_cut" if rate else "extend"))
 
 
+def _offered(effect: Effect, document: Document, day: date, now: int) -> Landing | None:
+    """What was offered to help is forbearance; what moves a term has the name of the way in which it eases it."""
+    what, by = effect.arguments.get("what"), int(effect.arguments.get("by", 0))
+    if effect.arguments["offer"] == "refinance":
+        return Landing("restructure", Restructure(forborne=False, loss_bp=0, type="refinance"))
+    if effect.arguments["offer"] != "restructure":
+        return None
+    if what == "rate_ppm" and by < 0:
+        return Landing("restructure", Restructure(forborne=True, loss_bp=0, type="rate_cut"))
+    if what == "term_days" and by > 0:
+        return Landing("restructure", Restructure(forborne=True, loss_bp=0, type="extend"))
+    return Landing("restructure", Restructure(forborne=True, loss_bp=0, type="re_amortise"))
+
+
 def _release(effect: Effect, document: Document, day: date, now: int) -> Landing:
     body = Collateral(
         currency=document.currency, kind=_code(effect), lien_rank=1, released=day, value=0, valued_on=day
@@ -121,5 +138,6 @@ def _statement(effect: Effect, document: Document, day: date, now: int) -> Landi
 
 _EVENTS: Final[dict[str, Callable[[Effect, Document, date, int], Landing | None]]] = {
     "attestation.emit": _statement, "collateral.release": _release, "discount.apply": _discount,
+    OFFER_ACCEPTED: _offered,
     "penalty.apply": _penalty, "terms.change": _terms,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a contract remembers: who signed, what fired already, what it added up, which proposals wait for an answer.
+"""What a contract remembers: who signed, what fired already, what it added up, what waits for an answer or a consent.
 
     None --proposed--> PROPOSED --signed by all--> IN_FORCE --terminated--> TERMINATED
                        PROPOSED --withdrawn--> WITHDRAWN
@@ -12,7 +12,8 @@ Rules
   nothing again; one after it that did nothing would do nothing again. So most events leave a memory as it is, and
   nothing is to be written.
 - Every party signs the same hash, once. Termination takes lender and borrower both, or the deployment with a reason.
-- What may grow is bounded: firings by rules and instalments, proposals by PROPOSALS_MAX.
+- Nothing is proposed, signed or answered on or after the day ``expires``; it can still be withdrawn or ended.
+- What may grow is bounded: firings by rules and instalments, proposals by PROPOSALS_MAX, waits by rules: one each.
 """
 
 from __future__ import annotations
@@ -55,6 +56,22 @@ class Proposal(msgspec.Struct, frozen=True, gc=False):
     accepted: tuple[str, ...] = ()
 
 
+Step = tuple[int, dict[str, int | str]]
+"""An effect that waits: its place in the rule's ``do`` (or ``otherwise``), and its arguments, which are settled."""
+
+
+class Wait(msgspec.Struct, frozen=True, gc=False):
+    """A rule that waits for the borrower's consent to ``code`` until the day ``until`` (an ordinal): then ``then`` is
+    done, else ``otherwise``. ``id`` is the id of the effect that asked."""
+
+    id: bytes
+    rule: str
+    code: str
+    until: int
+    then: tuple[Step, ...] = ()
+    otherwise: tuple[Step, ...] = ()
+
+
 class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A contract's memory. Days are ordinals; ``began`` 0: not yet in force; amounts are minor units;
     ``by_instalment`` has a bit for each number."""
@@ -71,6 +88,7 @@ class Memory(msgspec.Struct, frozen=True, array_like=True, gc=False):
     discounts: int = 0
     on_time: int = 0
     proposals: tuple[Proposal, ...] = ()
+    waits: tuple[Wait, ...] = ()
 
 
 FRESH: Final = Memory()
@@ -91,7 +109,8 @@ def decode_memory(data: bytes) -> Memory:
 def after_step(memory: Memory | None, document: Document, step: ContractStep, day: int) -> Memory:
     """The memory after one more step. ``accepted`` and ``declined`` are events of the engine and change nothing here.
 
-    Raises Refused ``contract_step_refused``, ``contract_party_unknown``; InvalidInput ``contract_mismatch``.
+    Raises Refused ``contract_step_refused``, ``contract_party_unknown``, ``contract_expired``; InvalidInput
+    ``contract_mismatch``.
     """
     if step.lender != document.parties.lender or step.account != document.account:
         raise InvalidInput("contract_mismatch", "the step names another lender or account", path="$.body.account")
@@ -99,6 +118,8 @@ def after_step(memory: Memory | None, document: Document, step: ContractStep, da
         raise Refused("contract_party_unknown", "this contract has no such party", path="$.body.party",
                       expected=", ".join(document.parties.roles()), found=step.party)  # fmt: skip
     state = None if memory is None else memory.state
+    if step.step not in ("terminated", "withdrawn"):
+        ensure_lasting(document, day)
     if step.step == "proposed" and state is None:
         return FRESH
     if memory is not None and (state, step.step) in _STEPS:
@@ -106,12 +127,17 @@ def after_step(memory: Memory | None, document: Document, step: ContractStep, da
     raise _refused(state, step)
 
 
+def ensure_lasting(document: Document, day: int) -> None:
+    """Raises Refused ``contract_expired`` on and after the day on which nothing fires any more (``day`` an ordinal)."""
+    if day >= document.expires.toordinal():
+        raise Refused("contract_expired", "a contract is proposed, signed and answered before it expires",
+                      path="$.expires", expected=f"after {date.fromordinal(day)}", found=document.expires.isoformat(),
+                      advice="Propose a contract that ends later.")  # fmt: skip
+
+
 def _signed(memory: Memory, document: Document, step: ContractStep, day: int) -> Memory:
     if step.party == "deployment" or step.party in memory.signed:
         raise _refused(memory.state, step)
-    if day >= document.expires.toordinal():
-        raise Refused("contract_expired", "a contract is signed before it expires", path="$.body.step",
-                      expected=f"before {document.expires}")  # fmt: skip
     signed = (*memory.signed, step.party)
     if set(signed) != set(document.parties.roles()):
         return msgspec.structs.replace(memory, signed=signed)
@@ -128,7 +154,8 @@ def _terminated(memory: Memory, document: Document, step: ContractStep, day: int
     ending = (*memory.ending, step.party)
     agreed = step.party == "deployment" or {"lender", "borrower"} <= set(ending)
     state = ContractState.TERMINATED.value if agreed else memory.state
-    return msgspec.structs.replace(memory, ending=ending, state=state, proposals=() if agreed else memory.proposals)
+    gone: dict[str, Any] = {"proposals": (), "waits": ()} if agreed else {}
+    return msgspec.structs.replace(memory, ending=ending, state=state, **gone)
 
 
 def _unchanged(memory: Memory, document: Document, step: ContractStep, day: int) -> Memory:

@@ -68,16 +68,25 @@ class CompiledRule:
     do: tuple[CompiledEffect, ...]
     once: str
     deadline: int
+    otherwise: tuple[CompiledEffect, ...] = ()
+
+    @property
+    def waits(self) -> bool:
+        """Whether it may wait for a consent."""
+        return any(effect.name == "consent.require" for effect in self.do)
 
 
 @dataclass(frozen=True)
 class CompiledContract:
     """A contract. ``by_trigger`` lists the rules of each trigger in the document's order; ``names`` is every input that
-    any expression reads, sorted: exactly these are bound and hashed, so that a later vocabulary changes no old hash."""
+    any expression reads, sorted: exactly these are bound and hashed, so that a later vocabulary changes no old hash.
+    ``waits``: some rule may wait for a consent."""
 
     document: Document
     hash: bytes
+    rules: dict[str, CompiledRule]
     by_trigger: dict[str, tuple[CompiledRule, ...]]
+    waits: bool
     names: tuple[str, ...]
     terms: dict[str, Any]
     calendar: tuple[str, str] | None
@@ -89,7 +98,8 @@ def compile_rules(document: Document, faults: list[Fault]) -> CompiledContract:
     from before, the result is not to be executed. Raises Unavailable.
     """
     types = term_types(document.terms)
-    rules: dict[str, list[CompiledRule]] = {}
+    rules: dict[str, CompiledRule] = {}
+    by_trigger: dict[str, list[CompiledRule]] = {}
     names: set[str] = set()
     for place, rule in enumerate(document.rules):
         compiled = _rule(document, rule, types, f"$.rules[{place}]", faults)
@@ -97,13 +107,16 @@ def compile_rules(document: Document, faults: list[Fault]) -> CompiledContract:
             if len(faults) >= FAULTS_MAX:
                 break
             continue
-        names.update(compiled.when.names, *(program.names for do in compiled.do for _, _, program in do.programs))
+        done = (*compiled.do, *compiled.otherwise)
+        names.update(compiled.when.names, *(program.names for effect in done for _, _, program in effect.programs))
+        rules[rule.id] = compiled
         for trigger in rule.on:
-            rules.setdefault(trigger, []).append(compiled)
+            by_trigger.setdefault(trigger, []).append(compiled)
     name, _, digest = (document.calendar or "").partition("#")
     return CompiledContract(
-        document=document, hash=contract_hash(document),
-        by_trigger={trigger: tuple(those) for trigger, those in rules.items()}, names=tuple(sorted(names)),
+        document=document, hash=contract_hash(document), rules=rules,
+        by_trigger={trigger: tuple(those) for trigger, those in by_trigger.items()},
+        waits=any(rule.waits for rule in rules.values()), names=tuple(sorted(names)),
         terms={f"contract.{name}": value for name, value in document.terms.items()},
         calendar=(name, digest) if name else None, environment=environment(types),
     )  # fmt: skip
@@ -119,15 +132,18 @@ def seen_by(rule: Rule, types: TermTypes) -> Set[str]:
 def _rule(document: Document, rule: Rule, types: TermTypes, path: str, faults: list[Fault]) -> CompiledRule | None:
     seen, before = seen_by(rule, types), len(faults)
     when = _program(rule.when, types, seen, "BOOL", f"{path}.if", faults)
-    effects = [
-        _effect(document, item, types, seen, f"{path}.do[{number}]", faults)
-        for number, item in enumerate(rule.do)
-        if item.get("effect") in EFFECTS
-    ]
+    do, otherwise = (
+        tuple(
+            _effect(document, item, types, seen, f"{path}.{member}[{number}]", faults)
+            for number, item in enumerate(items)
+            if item.get("effect") in EFFECTS
+        )
+        for member, items in (("do", rule.do), ("otherwise", rule.otherwise))
+    )
     if when is None or len(faults) > before:
         return None
     deadline = (rule.deadline or document.expires).toordinal()
-    return CompiledRule(rule.id, when, tuple(effects), rule.once, deadline)
+    return CompiledRule(rule.id, when, do, rule.once, deadline, otherwise)
 
 
 def _effect(

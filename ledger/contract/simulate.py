@@ -4,6 +4,8 @@
         step.does        -> ("penalty.apply amount=10000 code=late",)
         step.as_expected -> True, or None when the sample expects nothing in particular
 
+A consent that a sample grants stands until a sample revokes it.
+
 Without samples of its own a contract is shown on ``ordinary_life``: one loan that pays, falls behind, is warned about
 and recovers, in the events that the contract listens to.
 """
@@ -50,10 +52,15 @@ def simulate(contract: CompiledContract, samples: Sequence[Sample]) -> tuple[Ste
         return ()
     first = samples[0].day.toordinal()
     memory = Memory(state=ContractState.IN_FORCE, signed=contract.document.parties.roles(), began=first)
-    steps, today = [], first
+    steps, today, standing = [], first, set[str]()
     for number, sample in enumerate(samples):
         today = max(today, sample.day.toordinal())
-        done = execute(contract, memory, _event(sample, memory, number, today), Inputs(sample.loan))
+        if sample.on == "consent.granted":
+            standing.add(str(sample.event.get("code", "")))
+        elif sample.on == "consent.revoked":
+            standing.discard(str(sample.event.get("code", "")))
+        event = msgspec.structs.replace(_event(sample, memory, number, today), standing=frozenset(standing))
+        done = execute(contract, memory, event, Inputs(sample.loan))
         memory = done.memory
         does = tuple(line_of(effect) for effect in done.effects)
         steps.append(Step(sample, done.effects, does, None if sample.expect is None else does == sample.expect))
@@ -81,6 +88,8 @@ def _event(sample: Sample, memory: Memory, number: int, today: int) -> Event:
 def ordinary_life(document: Document) -> tuple[Sample, ...]:
     """Events of an ordinary loan that this contract listens to."""
     listening = {trigger for rule in document.rules for trigger in rule.on}
+    if any(item.get("effect") == "consent.require" for rule in document.rules for item in rule.do):
+        listening |= {"consent.granted", "tick.day"}
     return tuple(sample for sample in _LIFE if sample.on in listening)
 
 

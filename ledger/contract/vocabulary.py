@@ -10,6 +10,11 @@ Rules
   a trigger of its own stratum, and the strata are finite: so every event ends (check.py proves it for a document).
 - An effect that touches money lands at once only where the document's ``authority`` grants it; otherwise it becomes a
   proposal that waits for the signatures named in ``needs``. Any other effect must be granted, or the document is refused.
+- ``consent.require`` holds its rule: what stands behind it in ``do`` waits until the borrower's consent to the purpose
+  stands on the ledger. If it does not by the last of ``days``, ``otherwise`` is done instead. A rule that waits does not
+  fire again.
+- An offer takes effect with its acceptance, where lender and borrower (guarantor) both stand behind it: the lender by
+  ``authority``, the other by the answer.
 - Amounts are minor units of the document's currency, days are days, ``day`` is a proleptic ordinal (0001-01-01 is 1).
 
 Nothing is added by a document: a new word is a change of this file.
@@ -100,6 +105,8 @@ TRIGGERS: Final[dict[str, Trigger]] = {
     "dispute.opened": Trigger(0, {"code": _string("what is claimed")}, "the borrower contests something"),
     "loan.closed": Trigger(0, {"code": _string("cause")}, "the loan ended"),
     "loan.disbursed": Trigger(0, {"amount": _AMOUNT, "tranche": _int("counts from 1")}, "money was paid out"),
+    "offer.accepted": Trigger(0, {"amount": _AMOUNT, "code": _CODE, "offer": _string("what was offered")},
+                              "an offer of this contract was accepted by the one it was made to"),
     "penalty.applied": Trigger(3, {"amount": _AMOUNT, "code": _CODE}, "this contract applied a penalty"),
     "repayment.missed": Trigger(0, {"amount": _AMOUNT, "instalment": _int("its number, from 1")},
                                 "the day after a due date, its instalment not fully met"),
@@ -178,7 +185,7 @@ EFFECTS: Final[dict[str, Effect]] = {
     ),
     "consent.require": Effect(
         5, {"code": Argument("STRING", "purpose"), "days": _WAIT}, ("lender", "borrower"),
-        "records that a consent is asked of the borrower; no other rule waits for it",
+        "holds its rule until the borrower consents; what stands behind it in `do` waits",
     ),
     "discount.apply": Effect(
         3, {"amount": _MONEY, "code": _REASON}, ("lender",), "takes an amount off what is owed", money=True,
@@ -189,11 +196,14 @@ EFFECTS: Final[dict[str, Effect]] = {
         becomes="penalty.applied",
     ),
     "proposal.open": Effect(
-        6, {"amount": Argument("INT", "minor units", optional=True), "code": _REASON, "days": _WAIT,
+        6, {"amount": Argument("INT", "minor units", optional=True),
+            "by": Argument("INT", "how much the term moves; may be negative", -INTEGER_MAX, optional=True),
+            "code": _REASON, "days": _WAIT,
             "offer": Argument("STRING", "what is offered",
                               words=("guarantor_call", "refinance", "restructure", "settlement")),
-            "to": _WHO},
-        ("lender",), "offers something that takes effect when it is signed",
+            "to": _WHO,
+            "what": Argument("STRING", "which term", words=("rate_ppm", "term_days"), optional=True)},
+        ("lender",), "offers something that takes effect when it is accepted",
     ),
     "terms.change": Effect(
         4, {"by": Argument("INT", "how much it moves; may be negative", -INTEGER_MAX), "code": _REASON,
@@ -203,11 +213,44 @@ EFFECTS: Final[dict[str, Effect]] = {
 }  # fmt: skip
 """What a rule may do."""
 
+
+@dataclass(frozen=True)
+class Offer:
+    """A word after ``offer``: whose signatures it takes, the lender's grant and the answer together, the arguments that
+    say what is offered (all of ``asks``, and ``more``), and what its acceptance means for the loan."""
+
+    needs: tuple[Role, ...]
+    asks: tuple[str, ...]
+    meaning: str
+    more: tuple[str, ...] = ()
+
+
+OFFERS: Final[dict[str, Offer]] = {
+    "guarantor_call": Offer(("lender", "guarantor"), ("amount",), "a record alone"),
+    "refinance": Offer(("lender", "borrower"), (), "`restructure`, refinance, not forborne", ("amount", "by", "what")),
+    "restructure": Offer(("lender", "borrower"), ("by", "what"),
+                         "`restructure`, forborne: rate_cut, extend, else re_amortise", ("amount",)),
+    "settlement": Offer(("lender", "borrower"), ("amount",), "a record alone"),
+}  # fmt: skip
+"""What may be offered."""
+
+OFFER_TERMS: Final = frozenset(("amount", "by", "what"))
+"""The arguments of ``proposal.open`` that say what is offered."""
+
 PROPOSAL_DAYS: Final = 30
 """Days that an effect waits for its signatures when the document did not grant it."""
 
 FAILED: Final = "rule.failed"
-"""The name under which a failed evaluation is recorded. No rule can ask for it."""
+"""The name under which a failed evaluation is recorded. No rule can ask for it, nor for the next three."""
+
+CONSENT_MET: Final = "consent.met"
+"""The consent that a rule asked for stands: what waited for it goes on."""
+
+CONSENT_LAPSED: Final = "consent.lapsed"
+"""The consent that a rule asked for did not come in time: ``otherwise`` is done in place of what waited."""
+
+OFFER_ACCEPTED: Final = "offer.accepted"
+"""An offer was accepted; its terms are the arguments."""
 
 
 def event_inputs(trigger: str) -> dict[str, Input]:

@@ -9,7 +9,7 @@ Rules
 - What contracts do to a lender's loans is signed with a key that the deployment keeps: the lender's signature under a
   contract is what allows it, so such a key is made then, if there is none.
 - A contract that this version cannot execute (check.executable) is not signed and its proposals are not answered; it can
-  be withdrawn or ended.
+  be withdrawn or ended. Nor is one past its own last day proposed, signed or answered (``contract_expired``).
 - Every request carries an idempotency key; the same one again gets the first answer.
 """
 
@@ -27,7 +27,7 @@ from ledger.attestation.jws import sign_jws, verify_jws
 from ledger.attestation.keys import ES256, KeyHistory, PrivateKey, admit_public_key
 from ledger.contract.check import examine
 from ledger.contract.document import Document, canonical_bytes, contract_hash, read_document
-from ledger.contract.memory import Memory, Proposal, decode_memory, waiting_proposals
+from ledger.contract.memory import Memory, Proposal, Wait, decode_memory, ensure_lasting, waiting_proposals
 from ledger.contract.program import CompiledContract
 from ledger.contract.steps import CONTRACT_TYPE, step_payload
 from ledger.errors import Conflict, InvalidInput, NotFound, Refused, Untrusted
@@ -77,6 +77,11 @@ class KnownContract:
         """What may still be answered: a proposal that lapsed is none."""
         return waiting_proposals(self.memory, self.today)
 
+    @property
+    def waits(self) -> tuple[Wait, ...]:
+        """Rules that wait for a consent of the borrower's."""
+        return tuple(one for one in self.memory.waits if one.until >= self.today)
+
 
 @dataclass(frozen=True)
 class PastEffect:
@@ -104,7 +109,7 @@ class Contracts:
         """A lender proposes a contract about one of its loans, present or to come.
 
         Raises InvalidInput (``contract_invalid`` with the first fault, ``contract_long``, ``contract_mismatch``),
-        Conflict ``contract_exists``.
+        Refused ``contract_expired``, Conflict ``contract_exists``.
         """
         await self._once(request, lambda: self._propose(lender, document, request))
         return await self.seen(Caller(tenant=lender), contract_hash(document))
@@ -112,6 +117,7 @@ class Contracts:
     async def _propose(self, lender: TenantId, document: Document, request: Request) -> None:
         contract = contract_hash(document)
         self._ensure_fit(document)
+        ensure_lasting(document, _day(self._sources.now()).toordinal())
         if document.parties.lender != lender:
             raise InvalidInput("contract_mismatch", "the contract names another lender", path="$.parties.lender")
         await self._ensure_loan(lender, document)
@@ -134,6 +140,7 @@ class Contracts:
             party = _party_of(caller, known.document)
             if step in ("signed", "accepted", "declined"):
                 self._ensure_fit(known.document)
+                ensure_lasting(known.document, _day(self._sources.now()).toordinal())
             if effect is not None:
                 _ensure_waiting(known, effect, party)
             if party == "lender" and step == "signed":

@@ -15,6 +15,8 @@ Rules
   it did, or nothing.
 - An effect names the log index of its cause, so it is worked out when all groups before are over; should another process
   commit meanwhile, the commit fails and everything is worked out anew.
+- The consents of the contracts' borrowers are read as they were before the group; those of the group are seen in it, since
+  they concern the contract.
 - An event that its loan refuses is left out, and its effect stands: the cause is never held up by a contract.
 """
 
@@ -29,10 +31,11 @@ import msgspec
 from ledger.attestation.contract_kinds import Effect, Tick
 from ledger.attestation.envelope import Attestation
 from ledger.attestation.risk_kinds import Alert, AlertCause
+from ledger.consent.artefact import read_artefact
 from ledger.contract.docket import ContractKey, Docket, Held, LoanRef, Placed
 from ledger.contract.landing import CONTRACT_RULE, Landing, alert_of, landed
 from ledger.contract.memory import decode_memory, encode_memory
-from ledger.contract.routing import hears_ticks
+from ledger.contract.routing import hears_consents, hears_ticks
 from ledger.errors import InvariantBroken, Refused
 from ledger.limits import BATCH_ATTESTATIONS_MAX
 from ledger.loan.state import LoanState
@@ -43,6 +46,7 @@ from ledger.node.loan_cache import LoanKey, loan_key
 from ledger.node.participants import DEPLOYMENT
 from ledger.node.pending import Pending
 from ledger.node.projection import Projection
+from ledger.store.consent_rows import consents_given
 from ledger.store.contract_rows import (
     ContractRow,
     EffectRow,
@@ -108,6 +112,7 @@ class Executor:
             session.docket.put(key, held)
             if held.in_force and (held.contract is None or not hears_ticks(held.contract)):
                 self._book.note_dayless(key)
+        await _learn_consents(connection, session.docket)
         return session
 
     async def follow(self, session: Session, projection: Projection, pending: Pending, idx: int) -> list[Pending]:
@@ -210,6 +215,19 @@ def day_began(day: date) -> Refused:
 def tenants_of(concern: Concern | None) -> tuple[TenantId, ...]:
     """The tenants whose rows contracts may write besides."""
     return () if concern is None else (DEPLOYMENT, *concern.tenants)
+
+
+async def _learn_consents(connection: Connection, docket: Docket) -> None:
+    """Tell contracts that wait for consents, or listen to them, what their borrowers gave before this group."""
+    listening = {
+        (held.subject, key.lender) for key, held in docket.contracts.items()
+        if held.in_force and held.contract is not None and hears_consents(held.contract)
+    }  # fmt: skip
+    if not listening:
+        return
+    subjects, lenders = (sorted(set(each)) for each in zip(*listening, strict=True))
+    for row in await consents_given(connection, subjects, lenders):
+        docket.learn_consent(read_artefact(row.artefact), row.state)
 
 
 def _before(projection: Projection, pending: Pending) -> dict[LoanKey, LoanState | None]:

@@ -78,6 +78,19 @@ async def update_consent(connection: Connection, row: ConsentRow) -> None:
     )  # fmt: skip
 
 
+_GIVEN = f"""
+SELECT {_COLUMNS} FROM consent WHERE log_id = $1 AND subject = ANY($2::bytea[]) AND tenant = ANY($3::text[])
+ ORDER BY tenant, consent, version
+"""
+
+
+async def consents_given(
+    connection: Connection, subjects: Sequence[bytes], consumers: Sequence[str]
+) -> list[ConsentRow]:  # fmt: skip
+    """Every version of the consents between these borrowers and these consumers that this transaction may see."""
+    return [ConsentRow(*row) for row in await connection.fetch(_GIVEN, LOG_ID, list(subjects), list(consumers))]
+
+
 def _page(owner: str) -> str:
     """All versions of the consents of one page; ``owner`` is the column that must be $2."""
     return f"""

@@ -15,9 +15,22 @@ from ledger.contract.occurrences import Occurrence
 from ledger.contract.vocabulary import EFFECTS, TRIGGERS
 from ledger.errors import InvalidInput
 from ledger.loan.calendars import HASHES
-from tests.support.contracts import ALERT, BOTH, DAY, IN_FORCE, PENALTY, document, event, inputs, rule
+from tests.support.contracts import (
+    ALERT,
+    BORROWER,
+    BOTH,
+    DAY,
+    GUARANTOR,
+    IN_FORCE,
+    PENALTY,
+    document,
+    event,
+    inputs,
+    rule,
+)
 
-OFFER = {"effect": "proposal.open", "offer": "restructure", "to": "borrower", "code": "x", "days": 1}
+OFFER = {"effect": "proposal.open", "offer": "restructure", "to": "borrower", "code": "x", "days": 1, "by": 30,
+         "what": "term_days"}  # fmt: skip
 GRANTS = {"alert.raise": ["lender"], "proposal.open": ["lender"], "penalty.apply": BOTH}
 
 
@@ -162,3 +175,40 @@ def test_a_contract_is_compiled_once_from_its_bytes() -> None:
     with pytest.raises(InvalidInput) as caught:
         compiled(canonical_bytes(document(currency="XXX")))
     assert caught.value.code == "contract_invalid"
+
+
+def offering(authority: list[str], **members: Any) -> list[tuple[str, str]]:
+    """The faults of a contract that offers something to the borrower, unless said otherwise."""
+    offer = {"effect": "proposal.open", "to": "borrower", "code": "x", "days": 1} | members
+    parties = {"borrower": BORROWER, "guarantor": GUARANTOR, "lender": "acacia"}
+    faulty = examine(document(rule(do=[offer]), authority={"proposal.open": authority}, parties=parties)).faults
+    return [(fault.code, fault.path.rpartition(".")[2]) for fault in faulty]
+
+
+EASING: dict[str, Any] = {"offer": "restructure", "what": "term_days", "by": 30}
+
+
+def test_an_offer_says_what_is_offered_and_no_more() -> None:
+    assert offering(["lender"], **EASING) == []
+    assert offering(["lender"], **EASING, amount=5) == []
+    assert offering(["lender"], offer="restructure") == [("argument_missing", "by"), ("argument_missing", "what")]
+    assert offering(["lender"], offer="settlement") == [("argument_missing", "amount")]
+    assert offering(["lender"], offer="settlement", amount=5, by=3) == [("argument_unknown", "by")]
+    assert offering(["lender"], offer="refinance") == []
+    assert offering(["lender"], offer="refinance", by=3) == [("argument_missing", "by")]
+    assert offering(["lender"], **EASING | {"what": "grace_days"}) == [("argument_invalid", "what")]
+
+
+@pytest.mark.parametrize(("authority", "to", "offer", "faults"), [
+    (["lender"], "borrower", EASING, []),
+    (["lender"], "guarantor", EASING, [("authority_missing", "to")]),
+    (["lender", "borrower"], "guarantor", EASING, []),
+    (["lender"], "lender", EASING, [("authority_missing", "to")]),
+    (["lender"], "guarantor", {"offer": "guarantor_call", "amount": 5}, []),
+    (["lender"], "borrower", {"offer": "guarantor_call", "amount": 5}, [("authority_missing", "to")]),
+    (["lender", "guarantor"], "borrower", {"offer": "settlement", "amount": 5}, []),
+])  # fmt: skip
+def test_an_offer_is_accepted_by_those_whose_signatures_it_takes(
+    authority: list[str], to: str, offer: dict[str, Any], faults: list[tuple[str, str]]
+) -> None:
+    assert offering(authority, to=to, **offer) == faults

@@ -33,7 +33,8 @@ from tests.support.contracts import (
 
 ALERTED = "alert.raise code=DPD severity=3"
 MONEY = {"alert.raise": ["lender"], "penalty.apply": BOTH, "proposal.open": ["lender"]}
-OFFER = {"effect": "proposal.open", "offer": "restructure", "to": "borrower", "code": "help", "days": 21}
+OFFER = {"effect": "proposal.open", "offer": "restructure", "to": "borrower", "code": "help", "days": 21, "by": -9_000,
+         "what": "rate_ppm"}  # fmt: skip
 
 
 def did(done: Execution) -> list[str]:
@@ -287,14 +288,42 @@ def test_who_is_not_asked_answers_nothing(party: str) -> None:
     assert done.memory.proposals == opened.memory.proposals
 
 
-def test_an_accepted_offer_changes_nothing_by_itself() -> None:
+def test_an_accepted_offer_is_recorded_with_its_terms_by_whom_it_was_made_to_and_once() -> None:
     agreed = contract(rule(do=[OFFER]), authority=MONEY)
     opened = execute(agreed, IN_FORCE, event(1), inputs())
     assert did(opened) == [
-        "proposal.open code=help days=21 needs=borrower offer=restructure to=borrower until=2026-03-22"
+        "proposal.open by=-9000 code=help days=21 needs=borrower offer=restructure to=borrower until=2026-03-22 "
+        "what=rate_ppm"
     ]
-    done = execute(agreed, opened.memory, answer(2, opened.effects[0].id, "borrower"), inputs())
-    assert (done.effects, done.memory.proposals) == ((), ())
+    offer = opened.effects[0].id
+    assert execute(agreed, opened.memory, answer(2, offer, "lender"), inputs()).effects == ()
+    done = execute(agreed, opened.memory, answer(3, offer, "borrower"), inputs())
+    assert did(done) == ["offer.accepted by=-9000 code=help offer=restructure to=borrower what=rate_ppm"]
+    assert (done.memory.proposals, done.effects[0].rule, done.effects[0].cause.index) == ((), "r1", 3)
+    assert execute(agreed, done.memory, answer(4, offer, "borrower"), inputs()).effects == ()
+    declined = execute(agreed, opened.memory, answer(5, offer, "borrower", accepts=False), inputs())
+    assert (declined.effects, declined.memory.proposals) == ((), ())
+    late = answer(6, offer, "borrower", day=date(2026, 3, 23))
+    assert execute(agreed, opened.memory, late, inputs()).effects == ()
+
+
+def test_rules_react_to_an_accepted_offer_and_to_the_term_that_it_moved() -> None:
+    settle = {"effect": "proposal.open", "offer": "settlement", "to": "borrower", "code": "s", "days": 9, "amount": 700}
+    agreed = contract(
+        rule(do=[OFFER, settle]),
+        rule(id="off", on=["offer.accepted"], do=[{"effect": "discount.apply", "code": "s", "amount": "event.amount"}],
+             **{"if": "event.offer == 'settlement'"}),
+        rule(id="told", on=["terms.changed"], do=[{"effect": "collateral.release", "code": "c"}],
+             **{"if": "event.by == -9000"}),
+        authority={**MONEY, "discount.apply": ["lender"], "collateral.release": ["lender"]},
+    )  # fmt: skip
+    opened = execute(agreed, IN_FORCE, event(1), inputs())
+    eased, settled = (
+        execute(agreed, opened.memory, answer(2, one.id, "borrower"), inputs()).effects for one in opened.effects
+    )
+    assert [(one.effect, one.after) for one in eased] == [("offer.accepted", None), ("collateral.release", 0)]
+    assert [(one.effect, one.after) for one in settled] == [("offer.accepted", None), ("discount.apply", 0)]
+    assert settled[1].arguments == {"amount": 700, "code": "s"}
 
 
 def test_open_proposals_are_bounded() -> None:

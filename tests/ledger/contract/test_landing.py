@@ -44,6 +44,13 @@ def effect(name: str, **arguments: int | str) -> Effect:
         ("attestation.emit", {"kind": "notice", "code": "else"}, []),
         ("attestation.emit", {"kind": "classification", "code": "x"}, []),
         ("proposal.open", {"code": "x"}, []),
+        ("offer.accepted", {"code": "x", "offer": "restructure", "what": "term_days", "by": 30}, ["restructure"]),
+        ("offer.accepted", {"code": "x", "offer": "refinance"}, ["restructure"]),
+        ("offer.accepted", {"code": "x", "offer": "settlement", "amount": 5}, []),
+        ("offer.accepted", {"code": "x", "offer": "guarantor_call", "amount": 5}, []),
+        ("consent.require", {"code": "103"}, []),
+        ("consent.met", {"code": "103"}, []),
+        ("consent.lapsed", {"code": "103"}, []),
         ("rule.failed", {"code": "overflow", "at": "if"}, []),
     ],
 )
@@ -52,6 +59,20 @@ def test_what_an_effect_means_is_published_or_is_a_record_alone(name: str, argum
     assert [landing.kind for landing in found] == kinds
     assert all(type(landing.body) is SPECS[landing.kind].body for landing in found)
     assert set(kinds) <= LANDED_KINDS
+
+
+@pytest.mark.parametrize(("arguments", "kind", "forborne"), [
+    ({"offer": "restructure", "what": "term_days", "by": 30}, "extend", True),
+    ({"offer": "restructure", "what": "term_days", "by": -30}, "re_amortise", True),
+    ({"offer": "restructure", "what": "rate_ppm", "by": -5}, "rate_cut", True),
+    ({"offer": "restructure", "what": "rate_ppm", "by": 5}, "re_amortise", True),
+    ({"offer": "refinance", "what": "rate_ppm", "by": -5}, "refinance", False),
+])  # fmt: skip
+def test_an_accepted_offer_has_the_name_of_what_it_eases_and_help_is_forbearance(
+    arguments: Any, kind: str, forborne: bool
+) -> None:
+    (landing,) = landed(effect("offer.accepted", code="x", **arguments), document(), DAY, NOW)
+    assert (landing.body.type, landing.body.forborne, landing.body.loss_bp) == (kind, forborne, 0)  # type: ignore[attr-defined]
 
 
 def test_a_warning_for_the_lender_is_an_alert_of_the_contract() -> None:

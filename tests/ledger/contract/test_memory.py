@@ -97,10 +97,26 @@ def test_a_step_names_the_contracts_own_loan(members: dict[str, Any]) -> None:
     assert caught.value.code == "contract_mismatch"
 
 
-def test_an_expired_contract_is_not_signed() -> None:
+@pytest.mark.parametrize(("memory", "name"), [
+    (None, "proposed"), (FRESH, "signed"), (after(*IN_FORCE), "accepted"), (after(*IN_FORCE), "declined"),
+])  # fmt: skip
+def test_an_expired_contract_is_not_proposed_signed_or_answered(memory: Memory | None, name: str) -> None:
+    last = date(2028, 1, 1).toordinal() - 1
+    after_step(memory, AGREED, step(name, effect=bytes(32)), last)
     with pytest.raises(Refused) as caught:
-        after_step(FRESH, AGREED, step("signed"), date(2028, 1, 1).toordinal())
-    assert caught.value.code == "contract_expired"
+        after_step(memory, AGREED, step(name, effect=bytes(32)), last + 1)
+    assert (caught.value.code, caught.value.path, caught.value.found) == (
+        "contract_expired",
+        "$.expires",
+        "2028-01-01",
+    )
+
+
+@pytest.mark.parametrize(("memory", "name"), [(FRESH, "withdrawn"), (after(*IN_FORCE), "terminated")])
+def test_an_expired_contract_is_still_withdrawn_or_ended(memory: Memory, name: str) -> None:
+    day = date(2029, 1, 1).toordinal()
+    ended = after_step(memory, AGREED, step(name, "deployment", reason="over"), day)
+    assert ended.state == name
 
 
 def test_every_pair_of_state_and_step_is_decided() -> None:

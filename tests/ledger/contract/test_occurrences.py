@@ -172,7 +172,8 @@ def test_inputs_have_the_types_of_the_vocabulary() -> None:
 
 
 HEARING = contract(rule(on=["repayment.received", "alert.raised"], do=[{
-    "effect": "proposal.open", "offer": "restructure", "to": "borrower", "code": "x", "days": 1,
+    "effect": "proposal.open", "offer": "restructure", "to": "borrower", "code": "x", "days": 1, "what": "term_days",
+    "by": 30,
 }]), authority={"proposal.open": ["lender"]})  # fmt: skip
 ALERT = BODIES["alert"]
 SUBJECT: dict[str, Any] = {"account": None, "role": None}

@@ -12,9 +12,14 @@ from ledger.contract.check import CHAIN_MAX
 from ledger.contract.inputs import LoanInputs
 from ledger.contract.vocabulary import (
     CAUSES,
+    CONSENT_LAPSED,
+    CONSENT_MET,
     EFFECTS,
     EVENT_INPUTS,
     FAILED,
+    OFFER_ACCEPTED,
+    OFFER_TERMS,
+    OFFERS,
     ROLES,
     STANDING_INPUTS,
     TRIGGERS,
@@ -89,9 +94,18 @@ def test_against_the_borrower_nothing_is_granted_without_the_borrower() -> None:
     assert all(set(effect.needs) <= set(ROLES) and effect.needs for effect in EFFECTS.values())
 
 
-def test_the_name_of_a_failure_is_no_effect() -> None:
-    assert FAILED not in EFFECTS
-    assert re.fullmatch(r"[a-z]+\.[a-z]+", FAILED)
+@pytest.mark.parametrize("name", [FAILED, CONSENT_MET, CONSENT_LAPSED, OFFER_ACCEPTED])
+def test_what_the_ledger_records_by_itself_is_no_effect_to_ask_for(name: str) -> None:
+    assert name not in EFFECTS
+    assert re.fullmatch(r"[a-z]+\.[a-z]+", name)
+
+
+def test_every_word_after_offer_is_explained_and_takes_the_lender_and_another() -> None:
+    opened = EFFECTS["proposal.open"].arguments
+    assert tuple(OFFERS) == opened["offer"].words
+    assert {name for offer in OFFERS.values() for name in (*offer.asks, *offer.more)} == OFFER_TERMS
+    assert opened.keys() >= OFFER_TERMS
+    assert all(offer.needs[0] == "lender" and len(offer.needs) == 2 for offer in OFFERS.values())
 
 
 def test_causes_are_triggers_from_outside() -> None:

@@ -367,7 +367,7 @@ async def test_a_guarantor_signs_sees_and_answers_a_contract_that_calls_them(
             await contracts.step(each, contract, "terminated", asking(DEPLOYMENT))
         assert await contracts.page(each, b"", 10) == []
     found = await replayed(database)
-    assert (found.contracts, found.effects, found.faults) == (1, 2, ())
+    assert (found.contracts, found.effects, found.faults) == (1, 3, ())
     await ensure_sound(database)
 
 

@@ -24,6 +24,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import httpx
+import msgspec
 
 from ledger.attestation.contract_kinds import Effect
 from ledger.attestation.credit_kinds import (
@@ -40,8 +41,9 @@ from ledger.attestation.envelope import Attestation
 from ledger.attestation.sharing_kinds import Dispute
 from ledger.base64_strict import decode_standard, encode_standard, encode_url
 from ledger.contract import library
-from ledger.contract.document import Document, Parties, canonical_bytes, contract_hash
-from tests.chaos.storm import Acknowledged, Servers, Storm, running_storm, strike
+from ledger.contract.document import Document, Parties, Rule, canonical_bytes, contract_hash
+from ledger.contract.vocabulary import Role
+from tests.chaos.storm import START_S, Acknowledged, Servers, Storm, running_storm, strike
 from tests.support.ledgers import Lender
 
 LENDERS: Final = ("acacia", "baobab", "cedar")
@@ -70,14 +72,27 @@ TERMS: Final[dict[str, dict[str, int | bool | str]]] = {
 }  # fmt: skip
 """Contracts of the library between two parties, with terms under which they often do something."""
 
+ASKS_FIRST: Final = Rule(
+    id="asks-first", prose="A missed instalment: easier terms for who lets us look, a warning for who does not.",
+    on=("repayment.missed",), when="true", once="per-instalment",
+    do=({"effect": "consent.require", "code": "103", "days": 4},
+        {"effect": "terms.change", "what": "rate_ppm", "by": -10, "code": "eased"}),
+    otherwise=({"effect": "alert.raise", "code": "NO_CONSENT", "severity": 2, "to": "lender"},),
+)  # fmt: skip
+"""The one rule of a contract ``asks-first``, which waits for a consent that some borrowers give."""
+
 PAIRS: Final = (
     ("late-fee", "payment-closure"), ("pre-negative-notice", "rate-step-down"), ("late-fee",),
-    ("restructuring-offer", "pre-negative-notice"), ("disaster-grace", "collateral-release"),
+    ("restructuring-offer", "pre-negative-notice"), ("disaster-grace", "collateral-release"), ("asks-first",),
 )  # fmt: skip
 """Which contracts a loan has, loan after loan."""
 
 STEP: Final = """mutation ($input: Contract%sInput!) { contract%s(input: $input) {
   contract { hash state proposals { id needs } } errors { code reason } } }"""
+ASK: Final = """mutation ($input: ConsentRequestInput!) { consentRequest(input: $input) {
+  consent { id } errors { code reason } } }"""
+GRANT: Final = """mutation ($input: ConsentStepInput!) { consentGrant(input: $input) {
+  consent { id } errors { code reason } } }"""
 DAY_BEGIN: Final = "mutation ($input: DayBeginInput!) { dayBegin(input: $input) { index errors { code reason } } }"
 OPERATOR: Final = ("tallystick", "operator")
 
@@ -117,6 +132,7 @@ class Load:
     days: int = 0
     generation: int = 0
     answered: int = 0
+    consents: int = 0
     allowed: int = 0
     """How many events may be sent so far: publishers wait for the next day at this many."""
     sent: int = 0
@@ -231,8 +247,9 @@ class Load:
         self.days += 1
 
     async def _answer_some(self) -> None:
-        """A few proposals are accepted or declined by those whose answer they wait for."""
-        query = "query ($hash: Base64!) { contract(hash: $hash) { proposals { id needs accepted until } } }"
+        """A few proposals are accepted or declined by those whose answer they wait for, a few consents given."""
+        query = """query ($hash: Base64!) { contract(hash: $hash) {
+          proposals { id needs accepted until } waits { id purpose } } }"""
         for loan in self.dice.sample([loan for part in self.loans for loan in part], 3):
             for key in loan.contracts:
                 lender = (str(loan.lender.name), "lender")
@@ -245,6 +262,26 @@ class Load:
                         accepts = self.dice.random() < 0.8
                         await self._step("Answer", who[waiting[0]], key, **asked, accepts=accepts)
                         self.answered += 1
+                for wait in found["waits"]:
+                    if self.dice.random() < 0.7:
+                        await self._consent(loan, wait)
+
+    async def _consent(self, loan: Loan, wait: dict[str, str]) -> None:
+        """The lender asks for the consent that a rule waits for, and the borrower gives it."""
+        asked: dict[str, Any] = {
+            "idempotencyKey": f"ask-{wait['id'][:32]}", "borrower": {"subject": encode_standard(loan.subject)},
+            "purpose": {"code": wait["purpose"], "text": "to help"}, "detail": "SUMMARY", "fetch": "PERIODIC",
+            "startsAt": f"{self.day}T00:00:00.000Z", "expiresAt": "2029-01-01T00:00:00.000Z",
+        }  # fmt: skip
+        told = await self.storm.ask(self.client, (str(loan.lender.name), "lender"), ASK, input=asked)
+        if told["errors"]:
+            raise AssertionError(told["errors"])
+        step = {"idempotencyKey": f"give-{wait['id'][:32]}", "consent": told["consent"]["id"]}
+        given = await self.storm.ask(self.client, _borrower(loan.subject), GRANT, input=step)
+        if given["errors"]:
+            raise AssertionError(given["errors"])
+        self.consents += 1
+        self.moved.set()
 
     async def _until_sent(self, part: int) -> None:
         """One publisher's batches of this day."""
@@ -323,10 +360,16 @@ async def _running(act: Awaitable[None]) -> None:
 
 
 def _document(loan: Loan, name: str) -> Document:
-    return library.agree(
-        library.load(name).document, account=loan.account, currency="KES", expires=date(2032, 1, 1), terms=TERMS[name],
-        parties=Parties(borrower=loan.subject, lender=str(loan.lender.name)),
+    template = "late-fee" if name == "asks-first" else name
+    agreed = library.agree(
+        library.load(template).document, account=loan.account, currency="KES", expires=date(2032, 1, 1),
+        terms=TERMS[template], parties=Parties(borrower=loan.subject, lender=str(loan.lender.name)),
     )  # fmt: skip
+    if template == name:
+        return agreed
+    both: tuple[Role, ...] = ("lender", "borrower")
+    granted = {"alert.raise": both[:1], "consent.require": both, "terms.change": both}
+    return msgspec.structs.replace(agreed, rules=(ASKS_FIRST,), authority=granted, title="Asking first")
 
 
 def _borrower(subject: bytes) -> tuple[str, str, str]:
@@ -345,7 +388,7 @@ async def _kill(kills: int, load: Load, servers: Servers, planned: int) -> int:
         postmasters += await strike(number % 4 == 3, storm, servers)
         if number % 5 == 2 and number + 1 < kills:
             await servers.spawn()
-            await asyncio.sleep(dice.uniform(0, 1.0))
+            await asyncio.sleep(dice.uniform(0, START_S))
             servers.kill()
         await servers.start()
     return postmasters
@@ -387,7 +430,7 @@ async def rage(
         told = {
             "events": load.events, "kills": kills, "postmaster_kills": postmasters, "seed": seed,
             "lenders": len(LENDERS), "loans": at_once * load.generation, "days": load.days, "steps": load.steps,
-            "answers": load.answered, "events_a_second_under_load": round(load.events / raged),
+            "answers": load.answered, "consents": load.consents, "events_a_second_under_load": round(load.events / raged),
             "seconds_under_load": round(raged, 1),
         }  # fmt: skip
         load.server_pid = servers.pid

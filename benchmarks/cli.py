@@ -100,7 +100,7 @@ def alerts(alerts: int, rate: int, as_json: bool) -> None:
 @bench.command("score")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def score(as_json: bool) -> None:
-    """The committed scorecard, reasons included: microseconds a borrower, and the ratio to a floor."""
+    """The committed scorecard, reasons included, and the challenger beside it: microseconds a borrower, ratios."""
     from benchmarks.scorecard import measure
 
     _show("Scoring", measure(), as_json)

@@ -3,6 +3,8 @@
 The floor, taken in turns with it in the same run, is the least that any card of these features has to do: one bisection and
 one addition a feature, on readings that are there already; no checks of inputs, no derivations, no reasons.
 
+The challenger that runs in shadow is timed in the same turns: what it adds to a score, on inputs that the card has checked.
+
 Borrowers are invented from a fixed seed, across the whole range of each input, so that no data is needed; how many lose
 points on four features or more is reported, since that is where reasons cost most.
 """
@@ -18,8 +20,11 @@ from statistics import median
 from typing import Any
 
 from ledger.risk.scorecard import Scorecard, derive, load_card, read_inputs, score
+from ledger.risk.trees import Trees, load_trees, probability_ppm
 
-CARD = Path(__file__).resolve().parent.parent / "ledger" / "risk" / "models" / "taiwan_card_v1.json"
+MODELS = Path(__file__).resolve().parent.parent / "ledger" / "risk" / "models"
+CARD = MODELS / "taiwan_card_v1.json"
+CHALLENGER = MODELS / "taiwan_trees_v1.json"
 BORROWERS = 2_000
 ROUNDS = 15
 
@@ -41,15 +46,18 @@ def invented(count: int) -> list[dict[str, int]]:
 
 
 def measure() -> dict[str, Any]:
-    """Microseconds a borrower: median and 99th percentile of single calls, and the ratio to the floor."""
-    card = load_card(CARD.read_bytes())
+    """Microseconds a borrower: median and 99th percentile of single calls, the ratio to the floor, and what the
+    challenger adds."""
+    card, trees = load_card(CARD.read_bytes()), load_trees(CHALLENGER.read_bytes())
     rows = invented(BORROWERS)
-    readings = [derive(card, read_inputs(card, row)) for row in rows]
+    checked = [read_inputs(card, row) for row in rows]
+    readings = [derive(card, row) for row in checked]
     taken: list[int] = []
-    ours, floor = [], []
+    ours, floor, beside = [], [], []
     for _ in range(ROUNDS):
         ours.append(_singly(card, rows, taken))
         floor.append(_floor(card, readings))
+        beside.append(_shadow(trees, checked))
     taken.sort()
     return {
         "borrowers": BORROWERS, "rounds": ROUNDS, "card_bytes": len(card.data), "card": card.digest.hex(),
@@ -58,6 +66,9 @@ def measure() -> dict[str, Any]:
         "score_us_p99": round(taken[len(taken) * 99 // 100] / 1e3, 2),
         "floor_us": round(median(floor), 2),
         "ratio": round(median(a / b for a, b in zip(ours, floor, strict=True)), 2),
+        "challenger": trees.digest.hex(), "challenger_bytes": len(trees.data),
+        "shadow_us_median": round(median(beside), 2),
+        "shadow_ratio": round(median(a / b for a, b in zip(beside, ours, strict=True)), 2),
         "python": platform.python_version(),
     }  # fmt: skip
 
@@ -70,6 +81,16 @@ def _singly(card: Scorecard, rows: list[dict[str, int]], taken: list[int]) -> fl
         score(card, row)
         mine.append(clock() - began)
     taken += mine
+    return median(mine) / 1e3
+
+
+def _shadow(trees: Trees, rows: list[tuple[int, ...]]) -> float:
+    clock = time.perf_counter_ns
+    mine = []
+    for row in rows:
+        began = clock()
+        probability_ppm(trees, row)
+        mine.append(clock() - began)
     return median(mine) / 1e3
 
 

@@ -5,6 +5,8 @@ Rules
   a compact JWS of ``typ`` ``tally-model+jws``. The operator cannot stand in for either.
 - A lender scores a borrower of its own, under that borrower's consent, from inputs that the lender supplies. They are not
   kept: the ledger keeps their hash, with model, points and reasons.
+- A challenger is registered by `modelRegister` too, after its card, and runs beside it without deciding. A score does not
+  show what it made of the borrower; `scoreComparison` shows a lender how the two would have differed on its own.
 - Reasons come with the sentence for the borrower, in English; the code is the key for other languages.
 """
 
@@ -23,11 +25,13 @@ from api.graphql.fields import guarded_field, guarded_mutation, guarded_type, op
 from api.graphql.log import Receipt, receipt_of
 from api.graphql.payloads import IDEMPOTENCY, AccountInput, Input, account_of, answered, errors_field
 from api.graphql.scalars import UUID, Base64, Date, Timestamp
+from api.graphql.score_comparison import ScoreComparison, comparison_of
 from ledger.attestation.canonical import parse_strict
 from ledger.errors import InvalidInput
 from ledger.node.idempotent import Request
 from ledger.node.letters import letter_for
 from ledger.node.scoring import Asked, Given, Models, Scoring, payload_of, read_given
+from ledger.node.shadow import Comparing
 from ledger.risk.reasons import sentence
 from ledger.store.model_rows import ModelRow
 
@@ -41,7 +45,12 @@ class ScoringModel:
     model: Base64 = strawberry.field(description=_HASH)
     name: str = strawberry.field(description="Its name.")
     version: int = strawberry.field(description="Its version, from 1.")
-    document: str = strawberry.field(description="The scorecard: canonical JSON, tallystick-scorecard/1.")
+    document: str = strawberry.field(
+        description="Canonical JSON: tallystick-scorecard/1, or tallystick-trees/1 of a challenger."
+    )
+    beside: Base64 | None = strawberry.field(
+        description="A challenger's: the hash of the card that it runs beside, without ever deciding; null: a card."
+    )
     figures: str = strawberry.field(description="What was measured of it: JSON, in basis points.")
     registered_at: Timestamp = strawberry.field(description="When it was registered.")
     promoted_at: Timestamp | None = strawberry.field(description="Since when it decides; null: it does not.")
@@ -107,7 +116,7 @@ class ModelRegisterInput:
 
     idempotency_key: strawberry.ID = strawberry.field(description=IDEMPOTENCY)
     model: Base64 = strawberry.field(description=_HASH)
-    document: str = strawberry.field(description="The scorecard, as canonical JSON.")
+    document: str = strawberry.field(description="The scorecard, or the challenger, as canonical JSON.")
     figures: str = strawberry.field(description="What was measured of it, as JSON.")
     baseline: str | None = strawberry.field(
         description="Histograms of the training rows as JSON; absent: drift is not counted.", default=None
@@ -218,6 +227,35 @@ class ScoringQuery:
         found = await Scoring(context.node).drift(context.tenant, _digest(model), month)
         return [ScoreDrift(name=each.name, psi_bp=each.psi_bp, alert=each.alert) for each in found]
 
+    @guarded_field(
+        permission=Permission.MODELS_READ,
+        description="A card against the challengers that ran beside it, on the caller's borrowers of a month.",
+    )
+    async def score_comparison(
+        self,
+        info: Info,
+        model: Annotated[Base64, strawberry.argument(description=_HASH)],
+        month: Annotated[int, strawberry.argument(description="Year times 100 plus month, such as 202611.")],
+        cutoff: Annotated[
+            int,
+            strawberry.argument(
+                description="The fewest points that the caller approves; the challenger declines above that probability."
+            ),
+        ],
+        outcome_days: Annotated[
+            int,
+            strawberry.argument(
+                description="Days after a score in which a default counts; known once they are over: 1 to 1830."
+            ),
+        ] = 365,
+    ) -> list[ScoreComparison]:
+        """A card against the challengers that ran beside it."""
+        context = info.context
+        found = await Comparing(context.node).month(
+            context.tenant, _digest(model), month, cutoff=cutoff, outcome_days=outcome_days
+        )
+        return [comparison_of(each) for each in found]
+
 
 @strawberry.type
 class ScoringMutation:
@@ -313,7 +351,7 @@ def model_of(row: ModelRow) -> ScoringModel:
         model=Base64(row.digest), name=row.name, version=row.version, document=row.document.decode(),
         figures=row.figures.decode(), registered_at=Timestamp(row.registered_at),
         promoted_at=None if row.promoted_at is None else Timestamp(row.promoted_at),
-        approval_payload=Base64(payload_of(row)),
+        approval_payload=Base64(payload_of(row)), beside=None if row.beside is None else Base64(row.beside),
     )  # fmt: skip
 
 

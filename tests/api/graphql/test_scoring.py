@@ -51,6 +51,13 @@ query ($reasons: [String!]!, $day: Date!) {
   adverseActionLetter(reasons: $reasons, decidedOn: $day, decision: LIMIT_REDUCED) { text reasons sendBy receipt }
 }"""
 DRIFT = "query ($model: Base64!, $month: Int!) { scoreDrift(model: $model, month: $month) { name psiBp alert } }"
+COMPARISON = """
+query ($model: Base64!, $month: Int!, $cutoff: Int!) {
+  scoreComparison(model: $model, month: $month, cutoff: $cutoff) {
+    challenger scores borrowers bothApprove bothDecline onlyCardDeclines onlyChallengerDeclines agreeBp cardPsiBp
+    challengerPsiBp outcomes { borrowers defaulted cardAucPpm challengerAucPpm cardKsPpm challengerKsPpm }
+  }
+}"""
 LATE = (
     {"limit": 50_000}
     | {f"delay_{month}": 2 if month < 3 else 0 for month in range(1, 7)}
@@ -252,6 +259,48 @@ async def test_a_lenders_month_is_counted_and_another_lenders_is_not_shown(appli
     assert found[0]["psiBp"] > 2_500
     assert not any(each["alert"] for each in found)  # three borrowers are no month
     assert (await application.data(DRIFT, application.lender("baobab"), **asked))["scoreDrift"] == []
+
+
+async def test_a_lender_sees_how_a_challenger_would_have_decided_and_the_score_does_not_show_it(
+    application: Application,
+) -> None:
+    await decided(application)
+    document = (MODELS / "taiwan_trees_v1.json").read_bytes()
+    challenger = text64(sha256(document).digest())
+    asked = {
+        "model": challenger, "document": document.decode(),
+        "figures": (MODELS / "taiwan_trees_v1.registration.json").read_text(),
+        "baseline": (MODELS / "taiwan_trees_v1.baseline.json").read_text(),
+    }  # fmt: skip
+    assert (await register(application, **asked))["errors"] == []
+    listed = (await application.data("{ scoringModels { model beside promotedAt } }", application.lender()))[
+        "scoringModels"
+    ]
+    assert listed[1] == {"model": challenger, "beside": text64(DIGEST), "promotedAt": None}
+    assert listed[0]["beside"] is None
+    act = {"idempotencyKey": docs.key(), "model": challenger, "approvals": []}
+    refused = (await application.data(PROMOTE, application.operator, input=act))["modelPromote"]
+    assert [each["reason"] for each in refused["errors"]] == ["model_never_decides"]
+    await lend(application, "acacia", "A-1")
+    scored = await score(application, **scoring(await consented(application)))
+    assert "challenger" not in json.dumps(scored)
+    body = (await published(application, "acacia", scored["score"]["attestation"])).data.decode()
+    assert sha256(document).hexdigest() not in body and challenger not in body
+    day = datetime.fromtimestamp(application.node.sources.now() / 1000, UTC)
+    which = {"model": text64(DIGEST), "month": day.year * 100 + day.month, "cutoff": 550}
+    (found,) = (await application.data(COMPARISON, application.lender(), **which))["scoreComparison"]
+    assert (found.pop("cardPsiBp"), found.pop("challengerPsiBp")) == (1_697, 1_648)
+    assert found == {
+        "challenger": challenger, "scores": 1, "borrowers": 1, "bothApprove": 0, "bothDecline": 1,
+        "onlyCardDeclines": 0, "onlyChallengerDeclines": 0, "agreeBp": 10_000,
+        "outcomes": {
+            "borrowers": 0, "defaulted": 0, "cardAucPpm": None, "challengerAucPpm": None, "cardKsPpm": None,
+            "challengerKsPpm": None,
+        },
+    }  # fmt: skip
+    assert (await application.data(COMPARISON, application.lender("baobab"), **which))["scoreComparison"] == []
+    assert await application.code(COMPARISON, application.app(), **which) == "permission_denied"
+    assert await application.code(COMPARISON, application.lender(), **which | {"cutoff": 1}) == "cutoff_range"
 
 
 async def test_only_the_operator_manages_models_and_only_lenders_score(application: Application) -> None:

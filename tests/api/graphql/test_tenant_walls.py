@@ -38,6 +38,7 @@ READS: dict[str, str] = {
     "alerts": f"{{ alerts{PAGE} }}",
     "alert": '{ alert(id: "QWxlcnQ6MDE5MDAwMDAtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAw") { rule } }',
     "scoringModels": "{ scoringModels { name } }",
+    "scoreComparison": f'{{ scoreComparison(model: "{A_HASH}", month: 202601, cutoff: 440) {{ scores }} }}',
     "scoreDrift": f'{{ scoreDrift(model: "{A_HASH}", month: 202601) {{ name }} }}',
     "adverseActionLetter": """{
         adverseActionLetter(reasons: ["arrears_now"], decidedOn: "2026-01-01", decision: DECLINED) { text }

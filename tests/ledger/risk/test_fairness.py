@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import InvalidInput
-from ledger.risk.fairness import auc_ppm, by_group, calibration_error_ppm, cutoff, worst_ratio_bp
+from ledger.risk.fairness import auc_ppm, by_group, calibration_error_ppm, cutoff, ks_ppm, worst_ratio_bp
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,18 @@ def test_without_a_group_that_is_large_enough_nothing_is_judged() -> None:
     with pytest.raises(InvalidInput) as caught:
         by_group([1], [0], ["a"], 0)
     assert caught.value.code == "groups_small"
+
+
+@pytest.mark.parametrize(
+    ("points", "defaulted", "expected"),
+    [
+        ([1, 2, 3, 4], [1, 1, 0, 0], 1_000_000), ([1, 1, 1, 1], [1, 0, 1, 0], 0), ([1, 2, 3, 3], [1, 0, 0, 1], 500_000),
+        ([4, 3, 2, 1], [1, 1, 0, 0], 0), ([1, 2, 3, 4, 5], [1, 0, 1, 0, 0], 666_667),
+    ],
+)  # fmt: skip
+def test_the_distance_is_the_widest_gap_between_defaulters_and_payers(
+    points: list[int], defaulted: list[int], expected: int
+) -> None:
+    assert ks_ppm(points, defaulted) == expected
+    with pytest.raises(InvalidInput, match="needs payers"):
+        ks_ppm(points, [0] * len(points))

@@ -71,7 +71,8 @@ class Figures(Classified):
         description="24 months of payment history, newest first, one character each (Metro 2 field 18)."
     )
     first_delinquency: Date | None = strawberry.field(
-        description="The date of first delinquency that a charge-off fixed, here or before a sale."
+        description="The date of first delinquency: fixed by a charge-off, here or before a sale, or by a sale in arrears "
+        "that were not made good since."
     )
     continues: EarlierAccount | None = strawberry.field(
         description="The account that this loan was before a sale which both lenders attest; its months are in the "

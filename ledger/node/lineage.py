@@ -8,6 +8,8 @@ Rules
   folded from its chain.
 - The account before a sale is another tenant's: it is read under the focus of the borrower, who is the same, and it is
   given on only where both sides say so (ledger.view.continuity). Of one that does not say so nothing is told.
+- Where an account was sold in arrears, the chains of its later owners are read too: only money makes arrears good, and the
+  date of first delinquency follows the loan until then.
 - At most SALES_MAX sales are followed: more than the months of a history reach. A circle ends where it began.
 """
 
@@ -19,11 +21,12 @@ from typing import Final
 
 from ledger.loan.account import account
 from ledger.loan.state import LoanState, decode_state
+from ledger.loan.supersession import Told
 from ledger.node.chains import Chains, Start
 from ledger.store.database import Database
 from ledger.store.loan_rows import LoanRow, read_loan
 from ledger.types import AccountRef, Subject, TenantId
-from ledger.view.continuity import Holding, follows, said_before
+from ledger.view.continuity import Holding, arrears_stand, follows, said_before, sold_in_arrears
 
 SALES_MAX: Final = 24
 """Sales that are followed back from one loan: one a month of the history that a line shows."""
@@ -61,7 +64,31 @@ class Lineage:
                 break
             found.append(before)
             at = before
-        return tuple(found)
+        return await self._with_arrears(own, found, day, known_at)
+
+    async def _with_arrears(
+        self, own: Holding, earlier: Sequence[Holding], day: date, known_at: int | None
+    ) -> tuple[Holding, ...]:
+        """The accounts before, each with whether the arrears that it was sold with stand."""
+        late = [n for n, holding in enumerate(earlier) if sold_in_arrears(holding.state)]
+        if not late:
+            return tuple(earlier)
+        owners = [own, *earlier[: late[-1]]]
+        chains = await self._known(Subject(own.state.subject), owners, known_at)
+        return tuple(
+            holding._replace(arrears_stand=n in late and arrears_stand(holding.state, chains[n::-1], day))
+            for n, holding in enumerate(earlier)
+        )
+
+    async def _known(
+        self, subject: Subject, owners: Sequence[Holding], known_at: int | None
+    ) -> list[list[Told]]:  # fmt: skip
+        """The chains of a borrower's accounts by what was known at an index."""
+        async with self._database.reading(subject=subject) as connection:
+            rows = [await read_loan(connection, TenantId(one.lender), AccountRef(one.account)) for one in owners]
+        starts = [start_of(row) for row in rows if row is not None]
+        chains = await self._chains.told(starts, subject=subject, indexed=known_at is not None)
+        return [[each for each in told if known_at is None or each.entry <= known_at] for told in chains]
 
     async def _holding(
         self, subject: Subject, key: tuple[str, bytes], day: date, known_at: int | None

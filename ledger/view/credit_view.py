@@ -48,8 +48,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
 
     ``history`` is newest first and begins with the month ``history_from``; ``since`` is the due date of the oldest
     instalment that is not met; ``first_delinquency`` is the date that a charge-off fixed. Of a loan that was bought,
-    ``continues`` names the account before; its months and its date of first delinquency are in this line's. ``flags``
-    are sorted words: charged_off, closed, defaulted, disputed, forborne, paused.
+    ``continues`` names the account before; its months and its date of first delinquency (also that of a sale in arrears)
+    are in this line's. ``flags`` are sorted words: charged_off, closed, defaulted, disputed, forborne, paused.
     """
 
     account: bytes

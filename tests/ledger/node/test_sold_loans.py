@@ -246,3 +246,43 @@ async def test_a_lender_hears_of_its_borrowers_insolvency_from_itself_alone(mark
     assert (await own(market.baobab.name, AccountRef(B), as_of=TODAY)).account.insolvencies == []
     with pytest.raises(NotFound):
         await own(market.acacia.name, AccountRef(A), as_of=date(2025, 12, 31))
+
+
+async def test_a_loan_sold_in_arrears_conveys_their_first_day_until_they_are_made_good(
+    market: Market, database: TestDatabase
+) -> None:
+    await market.lends(market.acacia, A, date(2025, 10, 1))
+    plan = (credit.ScheduleRow(due=date(2025, 11, 10), n=1, principal=300),
+            credit.ScheduleRow(due=date(2026, 12, 10), n=2, principal=600))  # fmt: skip
+    await market.say(market.acacia, A, date(2025, 10, 1), credit.Schedule(cause="initial", rows=plan, version=1, **KES))
+    await market.sells(market.acacia, A, date(2026, 1, 15), "baobab", B)
+    await market.lends(market.baobab, B, date(2026, 1, 15), predecessor=A, predecessor_lender="acacia")
+    found = await market.line(market.baobab, B)
+    assert (found.first_delinquency, found.continues) == (
+        date(2025, 11, 10), Continued(account=A, lender="acacia"),
+    )  # fmt: skip
+    own = market.node.reader.lender_account
+    size = (await market.node.log.head()).size
+    await market.say(market.baobab, B, date(2026, 3, 1), credit.Repayment(amount=300, channel="cash", **KES))
+    assert (await market.line(market.baobab, B)).first_delinquency is None
+    assert (await market.line(market.baobab, B, date(2026, 2, 28))).first_delinquency == date(2025, 11, 10)
+    known = await own(market.baobab.name, AccountRef(B), as_of=TODAY, known_at=size - 1)
+    assert known.line == found
+    acacias = await market.line(market.acacia, A)
+    assert acacias.first_delinquency is None, "its own line has days and the amount"
+    assert (acacias.stage, acacias.since, acacias.past_due) == ("sold", date(2025, 11, 10), 300)
+    await ensure_sound(database)
+
+
+async def test_of_two_sales_in_arrears_the_first_day_follows_to_the_last_owner(market: Market) -> None:
+    await market.lends(market.acacia, A, date(2025, 10, 1))
+    late = {"balance": 900, "dpd": 40, "past_due": 200, "status": "past_due"}
+    await market.say(market.acacia, A, date(2025, 12, 31), credit.StatusSnapshot(**late, **KES))
+    await market.sells(market.acacia, A, date(2026, 1, 15), "baobab", B)
+    await market.lends(market.baobab, B, date(2026, 1, 15), predecessor=A, predecessor_lender="acacia")
+    await market.say(market.baobab, B, date(2026, 2, 1), credit.Repayment(amount=150, channel="cash", **KES))
+    await market.sells(market.baobab, B, date(2026, 2, 15), "cedar", C)
+    await market.lends(market.cedar, C, date(2026, 2, 15), predecessor=B, predecessor_lender="baobab")
+    assert (await market.line(market.cedar, C)).first_delinquency == date(2025, 11, 21)
+    await market.say(market.cedar, C, date(2026, 3, 1), credit.Repayment(amount=50, channel="cash", **KES))
+    assert (await market.line(market.cedar, C)).first_delinquency is None

@@ -8,10 +8,21 @@ from typing import Any
 import msgspec
 import pytest
 
+from ledger.attestation import credit_kinds as credit
 from ledger.loan.history import GRID_MONTHS_MAX, month_of
 from ledger.loan.state import Links, LoanState
-from ledger.view.continuity import Holding, first_delinquency_of, follows, grid_of, said_before
+from ledger.view.continuity import (
+    Holding,
+    arrears_stand,
+    first_delinquency_of,
+    follows,
+    grid_of,
+    said_before,
+    sold_in_arrears,
+)
 from ledger.view.credit_view import Continued, line_of
+from tests.ledger.loan.lives import KES, Life, loan
+from tests.verifier.small_ledger import agreement
 
 A, B, C = b"\x0a" * 32, b"\x0b" * 32, b"\x0c" * 32
 WHO = b"\x01" * 32
@@ -118,3 +129,99 @@ def test_a_line_shows_the_months_the_first_delinquency_and_the_account_before_an
         alone, continues=Continued(account=A, lender="acacia"), first_delinquency=early, history="DL1" + "B" * 21,
         history_from="2019-03",
     )  # fmt: skip
+
+
+# -- a loan that is sold in arrears without a charge-off -----------------------------------------------------------------
+
+
+def sold_late(on: str = "2019-03-01", **more: Any) -> LoanState:
+    """The state of a loan of 330 of which 220 were overdue since 10 January when it was sold."""
+    life = loan()
+    life.say(credit.Transfer(balance=330, buyer="baobab", new_account=B, seller="acacia", **KES), on)
+    return msgspec.structs.replace(life.on(on).state, **more)
+
+
+def bought_on(day: str = "2019-03-01") -> Life:
+    """Its buyer's account with a plan of its own."""
+    life = Life()
+    life.say(agreement(grace_days=0, predecessor=A, predecessor_lender="acacia", principal=330), day)
+    life.say(credit.Disbursement(amount=330, tranche=1, **KES), day)
+    life.plans(day, ("2019-04-10", 165, 0), ("2019-05-10", 165, 0))
+    return life
+
+
+def stands(*lives: Life, day: str = "2019-12-31", seller: LoanState | None = None) -> bool:
+    """Whether the arrears stand on a day."""
+    return arrears_stand(seller or sold_late(), [life.told for life in lives], date.fromisoformat(day))
+
+
+def test_a_sale_in_arrears_fixes_the_date_that_days_counted_from() -> None:
+    late = sold_in_arrears(sold_late())
+    assert late is not None and (late.since, late.amount, late.days) == (date(2019, 1, 10), 220, 50)
+    assert sold_in_arrears(sold_late(on="2019-01-10")) is None, "nothing was overdue yet"
+    assert sold_in_arrears(sold_late(first_delinquency=date(2018, 1, 1))) is None, "a charge-off says it"
+    assert sold_in_arrears(loan().on("2019-03-01").state) is None, "it was not sold"
+    seller = Holding("acacia", A, sold_late(), arrears_stand=True)
+    assert first_delinquency_of(bought(), [seller]) == date(2019, 1, 10)
+    assert first_delinquency_of(bought(), [seller._replace(arrears_stand=False)]) is None
+    assert first_delinquency_of(bought(first_delinquency=date(2019, 6, 1)), [seller]) == date(2019, 1, 10)
+
+
+def test_a_new_plan_and_a_word_do_not_re_age_what_was_bought() -> None:
+    life = bought_on()
+    life.books("2019-03-31", balance=330, dpd=0, past_due=0)
+    assert stands(life)
+    life.plans("2019-04-05", ("2019-08-10", 330, 0), cause="restructure")
+    assert stands(life)
+
+
+def test_what_was_overdue_is_made_good_by_money_from_that_day_on() -> None:
+    life = bought_on()
+    life.pays(219, "2019-04-10")
+    assert stands(life)
+    paid = life.pays(1, "2019-05-01")
+    assert [stands(life, day=day) for day in ("2019-04-30", "2019-05-01", "2019-12-31")] == [True, False, False]
+    life.takes_back(paid, 1, "2019-06-01")
+    assert stands(life), "what went back never made it good"
+
+
+def test_what_the_books_say_was_paid_counts_and_is_not_added_to_the_payments() -> None:
+    life = bought_on()
+    life.pays(110, "2019-04-10")
+    life.books("2019-04-30", paid=110, balance=220, dpd=0, past_due=0)
+    assert stands(life)
+    life.books("2019-05-31", paid=110, balance=110, dpd=0, past_due=0)
+    assert not stands(life)
+
+
+def test_a_charge_off_before_that_fixes_the_date_for_good() -> None:
+    life = bought_on()
+    life.say(credit.ChargeOff(amount=330, original_amount=330, **KES), "2019-09-01")
+    life.pays(330, "2019-10-01")
+    assert stands(life)
+    assert stands(bought_on(), seller=sold_late(charged_off=date(2019, 2, 20)))
+
+
+def test_a_loan_that_ended_as_paid_has_no_open_delinquency() -> None:
+    life = bought_on()
+    life.say(credit.Closure(cause="paid"), "2019-06-01")
+    assert not stands(life)
+    assert stands(life, day="2019-05-31")
+
+
+def test_payments_at_all_later_owners_count_together() -> None:
+    second, third = bought_on(), bought_on("2019-07-01")
+    second.pays(110, "2019-04-10")
+    third.pays(109, "2019-08-10")
+    assert stands(second, third)
+    third.pays(1, "2019-08-11")
+    assert not stands(second, third)
+
+
+def test_arrears_whose_amount_nobody_stated_stand_until_the_loan_is_paid() -> None:
+    unknown = sold_late(schedule=(), planned_until=0, past_due=None, since=date(2019, 1, 10))
+    life = bought_on()
+    life.pays(329, "2019-04-10")
+    assert stands(life, seller=unknown)
+    life.pays(1, "2019-04-11")
+    assert not stands(life, seller=unknown)

@@ -332,6 +332,31 @@ class ClosureRecordInput(LoanEventInput):
         return credit.Closure(cause=self.cause.value)
 
 
+@strawberry.input(description="The loan was sold to another lender.")
+class TransferRecordInput(LoanEventInput):
+    """The loan was sold."""
+
+    buyer: str = strawberry.field(description="Short name of the lender that bought it.")
+    balance: MinorUnits = strawberry.field(description="What was owed on the day of the sale.")
+    currency: str = strawberry.field(description=_CURRENCY)
+    new_account: Base64 | None = strawberry.field(
+        description="The buyer's keyed reference of its account, 32 bytes: the history follows once the buyer's agreement "
+        "names this account as its predecessor. Absent: the buyer keeps its loans elsewhere, or told no account yet.",
+        default=None,
+    )
+    seller: strawberry.Private[str] = ""
+
+    def body(self) -> Body:
+        """The attestation's body."""
+        return credit.Transfer(
+            balance=self.balance,
+            buyer=self.buyer,
+            currency=self.currency,
+            new_account=self.new_account,
+            seller=self.seller,
+        )
+
+
 @strawberry.input(description="The borrower contests what is recorded.")
 class DisputeOpenInput(LoanEventInput):
     """The borrower contests what is recorded."""

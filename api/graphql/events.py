@@ -27,12 +27,14 @@ from api.graphql.event_inputs import (
     ReversalRecordInput,
     ScheduleRecordInput,
     StatusRecordInput,
+    TransferRecordInput,
 )
 from api.graphql.fields import guarded_mutation, open_type
 from api.graphql.log import Receipt, receipt_of
 from api.graphql.payloads import Input, account_of, answered, errors_field, subject_of
 from api.graphql.scalars import UUID
 from ledger.node.events import Event
+from ledger.types import TenantId
 
 Payload = TypeVar("Payload")
 
@@ -105,6 +107,11 @@ class ClosureRecordPayload(EventPayload):
     """The answer to closureRecord."""
 
 
+@open_type(description="The answer to transferRecord.")
+class TransferRecordPayload(EventPayload):
+    """The answer to transferRecord."""
+
+
 @open_type(description="The answer to disputeOpen.")
 class DisputeOpenPayload(EventPayload):
     """The answer to disputeOpen."""
@@ -168,6 +175,22 @@ class EventMutation:
         """Record a closure."""
         return await _record(ClosureRecordPayload, info.context, "closure", input)
 
+    @_event_mutation(
+        "Record that the caller sold a loan to another lender. The buyer says so too: its agreementRecord names this "
+        "account as predecessor, and the caller as predecessorLender."
+    )
+    async def transfer_record(self, info: Info, input: Input[TransferRecordInput]) -> TransferRecordPayload:
+        """Record a sale."""
+        context = info.context
+        input.seller = context.tenant
+
+        async def act() -> TransferRecordPayload:
+            if input.new_account is not None:  # an account on the ledger is a participant's
+                (await context.node.publisher.participants()).tenant(TenantId(input.buyer))
+            return await _recorded(TransferRecordPayload, context, "transfer", input)
+
+        return await answered(TransferRecordPayload, act())
+
     @_event_mutation("Record that the borrower contests what is recorded.")
     async def dispute_open(self, info: Info, input: Input[DisputeOpenInput]) -> DisputeOpenPayload:
         """Open a dispute."""
@@ -183,19 +206,22 @@ async def _publish(context: Context, asked: AttestationsPublishInput) -> Attesta
 async def _record(
     payload: type[Payload], context: Context, kind: str, asked: LoanEventInput, *, refs: tuple[str, ...] = ()
 ) -> Payload:
-    async def act() -> Payload:
-        borrower = getattr(asked, "borrower", None)
-        event = Event(
-            kind=kind,
-            body=asked.body(),  # type: ignore[attr-defined]
-            account=account_of(context, asked.account),
-            subject=None if borrower is None else subject_of(context, borrower),
-            effective_date=asked.effective_date,
-            refs=tuple(Uuid(ref) for ref in refs),
-            jurisdiction=asked.jurisdiction,
-        )
-        found = await context.services.events.record(context.tenant, event, key=asked.idempotency_key)
-        receipt = receipt_of(found.receipt, context.node.origin)
-        return payload(attestation=UUID(str(found.attestation)), receipt=receipt)  # type: ignore[call-arg]
+    return await answered(payload, _recorded(payload, context, kind, asked, refs))
 
-    return await answered(payload, act())
+
+async def _recorded(
+    payload: type[Payload], context: Context, kind: str, asked: LoanEventInput, refs: tuple[str, ...] = ()
+) -> Payload:
+    borrower = getattr(asked, "borrower", None)
+    event = Event(
+        kind=kind,
+        body=asked.body(),  # type: ignore[attr-defined]
+        account=account_of(context, asked.account),
+        subject=None if borrower is None else subject_of(context, borrower),
+        effective_date=asked.effective_date,
+        refs=tuple(Uuid(ref) for ref in refs),
+        jurisdiction=asked.jurisdiction,
+    )
+    found = await context.services.events.record(context.tenant, event, key=asked.idempotency_key)
+    receipt = receipt_of(found.receipt, context.node.origin)
+    return payload(attestation=UUID(str(found.attestation)), receipt=receipt)  # type: ignore[call-arg]

@@ -15,7 +15,8 @@ Rules
   fixes it; so does a sale in arrears: then it is the due date that the seller's days counted from, for as long as what was
   overdue at the sale was not made good at a later owner. A charge-off there before that fixes it for good.
 - Arrears are made good by money, by all that is known now: repayments that stayed, or what the books say was paid, that
-  reach what was overdue, or the end of the loan as paid. A buyer's new plan or its word that the loan is current does not re-age what it bought.
+  reach what was overdue, or the end of the loan as paid. A buyer's new plan, or its word that the loan is current, does not
+  re-age what it bought.
 - Pure: who reads the accounts before brings them, nearest first, as they stand on the day of the line.
 
 What this module does not do: read anything (ledger.node.lineage), or say what a line shows (credit_view.py).

@@ -95,6 +95,10 @@ def writes() -> dict[str, tuple[str, dict[str, Any]]]:
     }
     found["agreementRecord"] = (docs.AGREEMENT, docs.agreement("A-1", "KE-1"))
     found["closureRecord"] = (docs.recording("closureRecord", "ClosureRecordInput"), docs.event("A-1", cause="PAID"))
+    found["transferRecord"] = (
+        docs.recording("transferRecord", "TransferRecordInput"),
+        docs.event("A-1", buyer="baobab", balance="1", currency="KES"),
+    )
     found["reversalRecord"] = (
         docs.recording("reversalRecord", "ReversalRecordInput"),
         docs.event("A-1", repayment=A_UUID, amount="1", currency="KES", cause="ERROR"),

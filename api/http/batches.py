@@ -20,8 +20,7 @@ from typing import Final
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.auth.permissions import Permission
@@ -89,19 +88,27 @@ def batch_app(publisher: Publisher, callers: Callers) -> ASGIApp:
         declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if declared not in MEDIA_TYPES:
             raise InvalidInput("media_type_unsupported", "send NDJSON", expected="application/x-ndjson")
-        body = await read_body(request)
+        body = await read_body(receive)
         receipt = await publisher.publish(principal.tenant, statement.encode("latin-1"), body)
-        await Response(receipt_answer(receipt), media_type="application/json")(scope, receive, send)
+        answer = receipt_answer(receipt)
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
 
     return publish
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(receive: Receive) -> bytes:
     """The whole body; raises InvalidInput ``body_too_large`` as soon as it passes a batch's bound."""
-    chunks, size = [], 0
-    async for chunk in request.stream():
+    chunks, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
         size += len(chunk)
         if size > BATCH_BYTES_MAX:
             raise InvalidInput("body_too_large", "the batch is too large", expected=f"at most {BATCH_BYTES_MAX} bytes")
         chunks.append(chunk)
+        more = message.get("more_body", False)
     return b"".join(chunks)

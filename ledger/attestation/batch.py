@@ -95,12 +95,16 @@ def verify_statement(token: bytes, keys: KeyHistory, *, now: UnixMillis | None) 
     """
     if len(token) > STATEMENT_BYTES_MAX:
         raise InvalidInput("statement_long", "the signed statement is too long", expected=f"<= {STATEMENT_BYTES_MAX}")
-    header, payload, key = verify_jws(
-        token, keys, typ=STATEMENT_TYPE, at_ms=lambda signed: UnixMillis(read_statement(signed).time)
-    )
+    read: list[Statement] = []
+
+    def time_of(payload: bytes) -> UnixMillis:
+        read.append(read_statement(payload))
+        return UnixMillis(read[0].time)
+
+    header, _, key = verify_jws(token, keys, typ=STATEMENT_TYPE, at_ms=time_of)
     if now is not None and key.revoked_from_ms is not None and now >= key.revoked_from_ms:
         raise Untrusted("key_revoked", "the key is known to be compromised", advice="sign with a newer key")
-    return read_statement(payload), header["kid"]
+    return read[0], header["kid"]
 
 
 def split_lines(body: bytes) -> list[bytes]:

@@ -19,6 +19,7 @@ Rules
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -192,14 +193,19 @@ class Committer:
             before, edge = self._keeper.head, self._keeper.edge.copy()
             head, entries, full = self._appended(before, edge, group)
             if not full:
-                await self._send_statement(connection, group, before, head, entries, changed)
+                sending = asyncio.create_task(self._send_statement(connection, group, before, head, entries, changed))
+                await asyncio.sleep(0)  # it is on its way: the paths are worked out while the database is at work
+                try:
+                    paths = [tuple(edge.path(entry.idx)) for entry in entries]
+                finally:
+                    await sending
                 self._keeper.adopt(head, edge)
         if full:  # one statement does not write tiles
             await begin(connection, tenants=_tenants(group))
             await self._write(connection, group, [], changed, ticket)
             return
-        for pending, entry in zip(group, entries, strict=True):
-            pending.succeed(Committed(entry, head, tuple(edge.path(entry.idx))))
+        for pending, entry, path in zip(group, entries, paths, strict=True):
+            pending.succeed(Committed(entry, head, path))
 
     async def _send_statement(
         self,

@@ -15,7 +15,6 @@ was read, tenants are set for this transaction alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any, Final
 
 import asyncpg
@@ -93,16 +92,20 @@ async def commit_small(
 
     Any other exception leaves the outcome unknown, as that of a COMMIT.
     """
-    attestations, loans = arrays_of(columns[0], AttestationColumns), arrays_of(columns[1], LoanColumns)
-    arrays = [[getattr(entry, name) for entry in entries] for name in _ENTRY_COLUMNS], loans, attestations
+    rows = [[getattr(entry, name) for entry in entries] for name in _ENTRY_COLUMNS]
     common = (
         ",".join(tenants), LOG_ID, before.size, after.size, after.root, after.frontier, after.committed_at, before.root,
         before.epoch,
     )  # fmt: skip
+    attestations, loans = columns
     try:
-        if len(entries) == len(loans[0]) == len(attestations[0]) == 1:
-            return bool(await connection.fetchval(_COMMIT_ONE, *common, *(only for part in arrays for (only,) in part)))
-        return bool(await connection.fetchval(_COMMIT_MANY, *common, *chain.from_iterable(arrays), len(loans[0])))
+        if len(entries) == len(loans) == len(attestations) == len(loans[0].version) == len(attestations[0].id) == 1:
+            values = [only for part in (rows, loans[0], attestations[0]) for (only,) in part]  # type: ignore[attr-defined]
+            return bool(await connection.fetchval(_COMMIT_ONE, *common, *values))
+        written = arrays_of(loans, LoanColumns)
+        return bool(await connection.fetchval(
+            _COMMIT_MANY, *common, *rows, *written, *arrays_of(attestations, AttestationColumns), len(written[0]),
+        ))  # fmt: skip
     except asyncpg.PostgresError as error:
         if error.sqlstate == "TS001":
             raise LoanMoved from None

@@ -6,7 +6,8 @@
 Rules
 - Everything is computed again: leaf hashes, every full tile of every level, the head's root and frontier, the root of
   every published checkpoint (in the store and in the file beside it) with its signature, each statement's signature,
-  each batch (fsck_batches.py), each projection (fsck_projections.py).
+  each batch (fsck_batches.py), each projection (fsck_projections.py), and every copy that is made from them when somebody
+  asks (fsck_portfolio.py, fsck_months.py) or when a watcher runs (fsck_risk.py).
 - It reads one snapshot, a page at a time, and writes nothing; a ledger may go on meanwhile.
 - The catalogue is audited too (store/audit.py): a table without its policy is a fault like a flipped bit.
 
@@ -31,8 +32,11 @@ from ledger.node.fsck_alerts import check_alerts
 from ledger.node.fsck_batches import BatchCheck, Opener
 from ledger.node.fsck_contracts import check_contracts
 from ledger.node.fsck_models import check_models
+from ledger.node.fsck_months import check_months
+from ledger.node.fsck_portfolio import check_portfolios
 from ledger.node.fsck_projections import ProjectionCheck
 from ledger.node.fsck_report import FAULTS_KEPT_MAX, FsckReport, Progress
+from ledger.node.fsck_risk import check_risk
 from ledger.node.keyring import Keyring
 from ledger.store.audit import audit_catalogue
 from ledger.store.database import Connection, Database
@@ -77,8 +81,11 @@ async def fsck(
         await projections.check_keys(batches.histories, list(tenants.values()))
         await projections.check_loans()
         await projections.check_consents()
+        await check_portfolios(report, opener, progress)
         await check_alerts(report, opener, progress)
+        await check_risk(report, opener, head.size, progress)
         await check_models(report, opener)
+        await check_months(report, opener, head.size, progress)
         await check_contracts(report, opener, head.size, progress)
         for finding in await audit_catalogue(connection):
             report.add(f"catalogue_{finding.rule}", finding.where, finding.message)

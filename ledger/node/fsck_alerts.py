@@ -5,8 +5,7 @@ Rules
 - The row is what the alert says, moved by its steps in log order through the table of ``ledger.risk.alerts``.
 - A step about an alert that there is not, or that its state does not allow, is a fault of its own.
 
-What it does not do: derive the counts of early warning again (``risk_part``). They are nobody's claims; what was made of
-them is signed in the alert, and tests fold them again.
+What it does not do: derive the counts of early warning again (fsck_risk.py).
 """
 
 from __future__ import annotations

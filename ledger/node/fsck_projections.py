@@ -29,6 +29,7 @@ from ledger.node.participants import public_key_of
 from ledger.node.projection import ConsentKey, Projection
 from ledger.store.attestation_rows import AttestationRow, chains
 from ledger.store.consent_rows import ConsentRow
+from ledger.store.database import Connection
 from ledger.store.fsck_rows import consent_events, consent_subjects, consents_about, dangling, forks, loose_ends
 from ledger.store.loan_rows import LoanRow, all_loans
 from ledger.store.log_rows import entries_by_batch
@@ -95,7 +96,7 @@ class ProjectionCheck:
                 await self._check_page([loan])
             return
         every = [row for chain in found for row in chain]
-        indexes, keys = await self._indexes(every), await self._opener.keys_of(every)
+        indexes, keys = await indexes_of(self._connection, every), await self._opener.keys_of(every)
         for loan, chain in zip(page, found, strict=True):
             self._check_loan(loan, chain[::-1], indexes, keys)
 
@@ -144,7 +145,7 @@ class ProjectionCheck:
             starts = [(TenantId(tenant), batch, position) for tenant, batch, position in page]
             found = await chains(self._connection, starts, CHAIN_ROWS_MAX)
             every = [row for chain in found for row in chain]
-            indexes, keys = await self._indexes(every), await self._opener.keys_of(every)
+            indexes, keys = await indexes_of(self._connection, every), await self._opener.keys_of(every)
             for (tenant, batch, position), chain in zip(page, found, strict=True):
                 if not self._has_erased(chain, indexes, keys):
                     where = f"batch {batch} of {tenant}, attestation {position}"
@@ -160,11 +161,6 @@ class ProjectionCheck:
         except TallystickError:
             return True  # reported where its batch was checked
 
-    async def _indexes(self, rows: Sequence[AttestationRow]) -> dict[tuple[str, UUID], int]:
-        keys = sorted({(TenantId(row.tenant), row.batch_id) for row in rows})
-        entries = await entries_by_batch(self._connection, [key[0] for key in keys], [key[1] for key in keys])
-        return {key: entry.idx for key, entry in entries.items()}
-
     async def check_consents(self) -> None:
         """Every consent against its steps and reads."""
         after, done = b"", 0
@@ -175,7 +171,7 @@ class ProjectionCheck:
 
     async def _check_consents_about(self, subjects: list[bytes]) -> None:
         rows = await consent_events(self._connection, subjects)
-        indexes, keys = await self._indexes(rows), await self._opener.keys_of(rows)
+        indexes, keys = await indexes_of(self._connection, rows), await self._opener.keys_of(rows)
         work, expected = Projection({}, {}), dict[ConsentKey, ConsentRow]()
         for row in rows:
             try:
@@ -195,3 +191,10 @@ class ProjectionCheck:
 
 def _place(row: AttestationRow) -> str:
     return f"batch {row.batch_id} of {row.tenant}, attestation {row.position}"
+
+
+async def indexes_of(connection: Connection, rows: Sequence[AttestationRow]) -> dict[tuple[str, UUID], int]:
+    """(tenant, batch) -> the index of its entry, of these attestations' batches."""
+    keys = sorted({(TenantId(row.tenant), row.batch_id) for row in rows})
+    entries = await entries_by_batch(connection, [key[0] for key in keys], [key[1] for key in keys])
+    return {key: entry.idx for key, entry in entries.items()}

@@ -228,7 +228,8 @@ class Round:
     async def _links(self, kind: str, target: bytes) -> list[LinkRow]:
         async with self._node.database.reading(tenants=self._everybody) as connection:
             stored = await links_to(connection, kind, [target])
-        return [*stored, *(link for link in self.links if (link.kind, link.target) == (kind, target))]
+        fresh = (link for link in self.links if (link.kind, link.target) == (kind, target))
+        return sorted({*stored, *fresh})  # in one order, however the log fell into rounds: fsck folds it again
 
     # -- judging --------------------------------------------------------------------------------------------------
 
@@ -350,7 +351,7 @@ def _adopt(known: Known | None, row: PartRow) -> None:
 def _changed(subject: bytes, known: Known) -> list[PartRow]:
     if not known.stored and not known.state.shared.by:
         return []  # only a consent was about this borrower
-    shared, wake = encode_part(known.state.shared), _wake(known.state)
+    shared, wake = encode_part(known.state.shared), wake_of(known.state)
     rows = []
     if known.stored.get(DEPLOYMENT) != shared or known.wake != wake:
         rows.append(PartRow(DEPLOYMENT, subject, wake, shared))
@@ -361,7 +362,7 @@ def _changed(subject: bytes, known: Known) -> list[PartRow]:
     return rows
 
 
-def _wake(state: State) -> int | None:
+def wake_of(state: State) -> int | None:
     """The next day on which anything can change by itself."""
     due = state.shared.wake
     if any(_restless(own) for own in state.own.values()):

@@ -16,8 +16,10 @@ from ledger.errors import InvalidInput
 from ledger.store.attestation_rows import AttestationRow
 from ledger.store.consent_rows import ConsentRow
 from ledger.store.database import Connection
+from ledger.store.loan_rows import LoanRow
 from ledger.store.log_rows import LOG_ID, EntryRow
-from ledger.store.risk_rows import ALERT_COLUMNS, AlertRow
+from ledger.store.portfolio_rows import PortfolioDay, PortfolioLoan
+from ledger.store.risk_rows import ALERT_COLUMNS, AlertRow, LinkRow
 
 _AUDITOR = "SELECT pg_has_role(current_user, 'tallystick_audit', 'USAGE')"
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -262,3 +264,128 @@ async def model_events(connection: Connection) -> list[tuple[int, AttestationRow
     """(entry index, attestation) of every registration and promotion of a scoring model, in log order."""
     rows = await connection.fetch(_MODEL_EVENTS, LOG_ID)
     return [(index, AttestationRow(*columns)) for index, *columns in rows]
+
+
+_RISK_SUBJECTS = """
+SELECT subject FROM loan WHERE log_id = $1 AND subject > $2
+ UNION SELECT subject FROM attestation WHERE log_id = $1 AND kind = 'enquiry' AND subject > $2 AND kind IN (
+              'access', 'consent', 'enquiry', 'score', 'statement', 'alt_data', 'insolvency', 'notice', 'identity_link')
+ UNION SELECT subject FROM risk_part WHERE log_id = $1 AND subject > $2
+ UNION SELECT subject FROM risk_link WHERE log_id = $1 AND subject > $2 ORDER BY 1 LIMIT $3
+"""
+
+
+async def risk_subjects(connection: Connection, after: bytes, limit: int) -> list[bytes]:
+    """Borrowers of whom early warning may know something; ``after`` is exclusive."""
+    return [row["subject"] for row in await connection.fetch(_RISK_SUBJECTS, LOG_ID, after, limit)]
+
+
+_LOANS_ABOUT = "SELECT tenant, last_batch, last_position FROM loan WHERE log_id = $1 AND subject = ANY($2::bytea[])"
+
+
+async def loans_about(connection: Connection, subjects: Sequence[bytes]) -> list[tuple[str, UUID, int]]:
+    """Where the chain of each of these borrowers' loans ends."""
+    return [tuple(row) for row in await connection.fetch(_LOANS_ABOUT, LOG_ID, list(subjects))]
+
+
+_ENQUIRIES_ABOUT = f"""
+SELECT {_COLUMNS} FROM attestation a WHERE a.log_id = $1 AND a.subject = ANY($2::bytea[])
+   AND a.kind IN ('consent', 'enquiry') ORDER BY a.tenant, a.batch_id, a.position
+"""
+
+
+async def enquiries_about(connection: Connection, subjects: Sequence[bytes]) -> list[AttestationRow]:
+    """What early warning reads of these borrowers that belongs to no account."""
+    return [AttestationRow(*row) for row in await connection.fetch(_ENQUIRIES_ABOUT, LOG_ID, list(subjects))]
+
+
+_NEIGHBOURS = """
+SELECT DISTINCT o.subject FROM risk_link l
+  JOIN risk_link o ON o.log_id = l.log_id AND o.kind = 'item' AND o.target = l.target
+ WHERE l.log_id = $1 AND l.subject = ANY($2::bytea[]) AND l.kind = 'item'
+ UNION SELECT target FROM risk_link WHERE log_id = $1 AND subject = ANY($2::bytea[]) AND kind = 'guarantor'
+"""
+
+
+async def risk_neighbours(connection: Connection, subjects: Sequence[bytes]) -> list[bytes]:
+    """Who pledged what these borrowers pledged, and who answers for their debts."""
+    return [row["subject"] for row in await connection.fetch(_NEIGHBOURS, LOG_ID, list(subjects))]
+
+
+_LINKS_ABOUT = """
+SELECT tenant, kind, target, subject, account FROM risk_link WHERE log_id = $1 AND subject = ANY($2::bytea[])
+"""
+
+
+async def risk_links_about(connection: Connection, subjects: Sequence[bytes]) -> list[LinkRow]:
+    """The links of these borrowers as they are stored."""
+    return [LinkRow(*row) for row in await connection.fetch(_LINKS_ABOUT, LOG_ID, list(subjects))]
+
+
+_PORTFOLIO_COLUMNS = ", ".join("p." + name for name in PortfolioLoan._fields)
+_PORTFOLIO_LOANS = f"""
+SELECT p.tenant, l.subject, l.version, l.last_batch, l.last_position, l.state, {_PORTFOLIO_COLUMNS} FROM portfolio_loan p
+  LEFT JOIN LATERAL (SELECT * FROM loan x WHERE x.log_id = p.log_id AND x.tenant = p.tenant AND x.account = p.account
+                      OFFSET 0) l ON true
+ WHERE p.log_id = $1 AND (p.tenant, p.account) > ($2, $3) ORDER BY p.tenant, p.account LIMIT $4
+"""
+
+
+class Copied(NamedTuple):
+    """A portfolio's row of a loan beside the loan that it was made from; ``loan`` is None where there is none."""
+
+    tenant: str
+    loan: LoanRow | None
+    row: PortfolioLoan
+
+
+async def portfolio_loans(connection: Connection, after: tuple[str, bytes], limit: int) -> list[Copied]:
+    """Portfolio rows of every tenant with their loans; ``after`` is an exclusive (tenant, account)."""
+    found = []
+    for tenant, subject, version, batch, position, state, *columns in await connection.fetch(
+        _PORTFOLIO_LOANS, LOG_ID, *after, limit
+    ):
+        row = PortfolioLoan(*columns)
+        loan = None if subject is None else LoanRow(tenant, row.account, subject, version, batch, position, state)
+        found.append(Copied(tenant, loan, row))
+    return found
+
+
+_DAY_COLUMNS = ", ".join("d." + name for name in PortfolioDay._fields)
+_PORTFOLIO_DAYS = f"""
+SELECT d.tenant, {_DAY_COLUMNS} FROM unnest($2::text[], $3::bytea[]) AS k(tenant, account)
+ CROSS JOIN LATERAL (SELECT * FROM portfolio_day x WHERE x.log_id = $1 AND x.tenant = k.tenant AND x.account = k.account
+                      OFFSET 0) d
+ ORDER BY d.tenant, d.account, d.day
+"""
+
+
+async def portfolio_days(
+    connection: Connection, loans: Sequence[tuple[str, bytes]]
+) -> dict[tuple[str, bytes], list[PortfolioDay]]:
+    """The past days that are kept of these (tenant, account) loans, in order."""
+    found: dict[tuple[str, bytes], list[PortfolioDay]] = {}
+    columns = [loan[0] for loan in loans], [loan[1] for loan in loans]
+    for tenant, *row in await connection.fetch(_PORTFOLIO_DAYS, LOG_ID, *columns):
+        found.setdefault((tenant, row[0]), []).append(PortfolioDay(*row))
+    return found
+
+
+_LONE_DAYS = """
+SELECT DISTINCT d.tenant, d.account FROM portfolio_day d
+  LEFT JOIN portfolio_loan p ON p.log_id = d.log_id AND p.tenant = d.tenant AND p.account = d.account
+ WHERE d.log_id = $1 AND p.account IS NULL ORDER BY 1, 2 LIMIT $2
+"""
+
+
+async def lone_days(connection: Connection, limit: int) -> list[tuple[str, bytes]]:
+    """(tenant, account) of past days that belong to no portfolio's loan."""
+    return [tuple(row) for row in await _read_through(connection, _LONE_DAYS, limit)]
+
+
+_MONTHS = "SELECT tenant, model, month, counts FROM score_month WHERE log_id = $1 ORDER BY tenant, model, month"
+
+
+async def score_months(connection: Connection) -> list[tuple[str, bytes, int, bytes]]:
+    """Every lender's months under every model."""
+    return [tuple(row) for row in await connection.fetch(_MONTHS, LOG_ID)]

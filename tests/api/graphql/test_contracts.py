@@ -455,3 +455,45 @@ async def test_a_contract_that_is_withdrawn_is_not_signed_any_more(application: 
         application, "contractWithdraw", application.lender(), contract=contract, reason="Not a code! " * 20
     )
     assert [error["code"] for error in wordy["errors"]] == ["INVALID_INPUT"]
+
+
+ASKING = [{
+    "id": "ask", "prose": "Who lets us look gets a longer term, else a warning.", "on": ["tick.day"], "if": "true",
+    "do": [{"effect": "consent.require", "code": "103", "days": 5},
+           {"effect": "terms.change", "what": "term_days", "by": "loan.dpd * 3", "code": "eased"}],
+    "otherwise": [{"effect": "alert.raise", "code": "CALL", "severity": 2}], "once": "per-loan",
+}]  # fmt: skip
+BOTH = ["lender", "borrower"]
+WAITING = """query ($hash: Base64!) { contract(hash: $hash) {
+  waits { id rule purpose until then otherwise } rules { effects otherwise } } }"""
+
+
+async def test_a_party_sees_which_rule_waits_for_which_consent_and_what_follows(application: Application) -> None:
+    await lend(application)
+    granted = {"alert.raise": ["lender"], "consent.require": BOTH, "terms.change": BOTH}
+    document = source(rules=ASKING, authority=granted, terms={})
+    contract = await agreed(application, document)
+    assert (await begin(application))["errors"] == []
+    known = (await application.data(WAITING, application.borrower(SUBJECT), hash=contract))["contract"]
+    (record,) = (await application.data(HISTORY, application.lender(), hash=contract))["contractHistory"]["nodes"]
+    assert known["waits"] == [{
+        "id": record["id"], "rule": "ask", "purpose": "103", "until": (TODAY + timedelta(5)).isoformat(),
+        "then": ["terms.change by=30 code=eased what=term_days"], "otherwise": ["alert.raise code=CALL severity=2"],
+    }]  # fmt: skip
+    assert known["rules"] == [{
+        "effects": ["consent.require code=103 days=5", "terms.change by=loan.dpd * 3 code=eased what=term_days"],
+        "otherwise": ["alert.raise code=CALL severity=2"],
+    }]  # fmt: skip
+    found = (await application.data(SIMULATE, application.lender(), source=document))["contractSimulate"]
+    assert found["notes"] == ["rule ask: waits until the borrower consents to 103; after 5 days it does otherwise"]
+    assert [line for step in found["steps"] for line in step["does"]][1:] == [
+        "consent.lapsed code=103", "alert.raise code=CALL severity=2",
+    ]  # fmt: skip
+
+
+async def test_a_contract_past_its_last_day_is_not_proposed(application: Application) -> None:
+    await lend(application)
+    payload = await ask(
+        application, "contractPropose", application.lender(), document=source(expires=TODAY.isoformat())
+    )
+    assert (payload["contract"], refusals(payload)) == (None, [("REFUSED", "contract_expired")])

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from ledger.attestation import contract_kinds as contracting
+from ledger.attestation import credit_kinds as credit
+from ledger.attestation import sharing_kinds as sharing
 from ledger.attestation.envelope import encode_body
+from ledger.base64_strict import encode_standard
 from ledger.contract import docket as room
 from ledger.contract.docket import ContractKey, Docket, Held, LoanRef, Placed
 from ledger.contract.document import Document, canonical_bytes, contract_hash
@@ -17,7 +21,8 @@ from ledger.contract.folded_loans import FoldedLoans
 from ledger.contract.replay import LogAttestation
 from ledger.errors import InvalidInput, Refused
 from tests.support.contract_logs import DEPLOYMENT, FIRST_DAY, LogBuilder, about, account_of, busy_log, steps_of
-from tests.support.contracts import IN_FORCE, document, rule
+from tests.support.contracts import ALERT, IN_FORCE, document, rule
+from tests.support.every_kind import ARTEFACT
 
 
 class Committing:
@@ -116,3 +121,52 @@ def test_a_contract_that_is_not_there_takes_no_step_and_a_strangers_is_refused()
         committing.take(stranger.entries[0])
     assert differs.value.code == "contract_mismatch"
     assert account_of(1) != agreed.account
+
+
+def test_a_docket_that_learns_the_stored_consents_does_what_a_replay_finds_due() -> None:
+    asking = rule(on=["repayment.received"], do=[{"effect": "consent.require", "code": "103", "days": 5}, ALERT],
+                  once="per-event")  # fmt: skip
+    both = ["lender", "borrower"]
+    agreed = document(
+        asking, account=encode_standard(account_of(0)), authority={"alert.raise": both, "consent.require": both},
+        parties={"borrower": encode_standard(about(0)["subject"]), "lender": "acacia"},
+    )  # fmt: skip
+    builder, subject, where = LogBuilder(), about(0)["subject"], {"subject": about(0)["subject"], "role": "borrower"}
+    purpose = msgspec.structs.replace(ARTEFACT.purpose, code="103")
+    terms = msgspec.structs.replace(
+        ARTEFACT, consumer="acacia", expiry=2**42, purpose=purpose, start=0, subject=subject, supersedes=None, version=1
+    )
+    steps: tuple[Any, ...] = ("requested", "granted", "revoked", "paused")
+    consents = [
+        sharing.Consent(artefact=terms if step in steps[:2] else None, consent=terms.consent, signed_by="deployment",
+                        step=step, version=1) for step in steps
+    ]  # fmt: skip
+    paid = credit.Repayment(amount=5, channel="cash", currency="KES")
+    builder.say("agreement", credit.Agreement(currency="KES", portfolio_type="instalment", principal=9), FIRST_DAY,
+                "acacia", **about(0))  # fmt: skip
+    builder.say("disbursement", credit.Disbursement(amount=9, currency="KES", tranche=1), FIRST_DAY, "acacia",
+                **about(0))  # fmt: skip
+    for step in consents[:2]:
+        builder.say("consent", step, FIRST_DAY, DEPLOYMENT, **where)
+    for contract_step in steps_of(agreed):
+        builder.say("contract", contract_step, FIRST_DAY, DEPLOYMENT, subject=subject)
+    begun = len(builder.entries)
+    builder.say("repayment", paid, FIRST_DAY, "acacia", **about(0))
+    builder.say("consent", consents[2], FIRST_DAY, DEPLOYMENT, **where)
+    builder.say("consent", consents[3], FIRST_DAY, "acacia", **where)  # not the deployment's word
+    builder.say("repayment", paid, FIRST_DAY, "acacia", **about(0))
+    due = [one.effect for one in builder.along.due()]
+    assert due == ["consent.met", "alert.raise", "consent.require"]
+    for learns, done in ((True, due), (False, ["consent.require"])):
+        committing, key = Committing(), ContractKey("acacia", contract_hash(agreed))
+        memory = msgspec.structs.replace(IN_FORCE, began=FIRST_DAY.toordinal())
+        committing.docket.put(key, Held(canonical_bytes(agreed), subject, memory))
+        if learns:
+            committing.docket.learn_consent(terms, "active")
+        told: list[str] = []
+        for entry in builder.entries[:2]:
+            committing.loans.see(entry.index, entry.attestation)
+        for entry in builder.entries[begun:]:
+            if not isinstance(entry.attestation.body, contracting.Effect):
+                told += [one.effect for one in committing.take(entry)]
+        assert told == done

@@ -73,17 +73,17 @@ TERMS: Final[dict[str, dict[str, int | bool | str]]] = {
 """Contracts of the library between two parties, with terms under which they often do something."""
 
 ASKS_FIRST: Final = Rule(
-    id="asks-first", prose="A missed instalment: easier terms for who lets us look, a warning for who does not.",
+    id="asks-first", prose="A missed instalment: a discount for who lets us look, a warning for who does not.",
     on=("repayment.missed",), when="true", once="per-instalment",
     do=({"effect": "consent.require", "code": "103", "days": 4},
-        {"effect": "terms.change", "what": "rate_ppm", "by": -10, "code": "eased"}),
+        {"effect": "discount.apply", "amount": 100, "code": "thanks"}),
     otherwise=({"effect": "alert.raise", "code": "NO_CONSENT", "severity": 2, "to": "lender"},),
 )  # fmt: skip
 """The one rule of a contract ``asks-first``, which waits for a consent that some borrowers give."""
 
 PAIRS: Final = (
-    ("late-fee", "payment-closure"), ("pre-negative-notice", "rate-step-down"), ("late-fee",),
-    ("restructuring-offer", "pre-negative-notice"), ("disaster-grace", "collateral-release"), ("asks-first",),
+    ("late-fee", "payment-closure"), ("pre-negative-notice", "rate-step-down"), ("late-fee", "asks-first"),
+    ("restructuring-offer", "pre-negative-notice"), ("disaster-grace", "collateral-release"),
 )  # fmt: skip
 """Which contracts a loan has, loan after loan."""
 
@@ -273,7 +273,7 @@ class Load:
             "purpose": {"code": wait["purpose"], "text": "to help"}, "detail": "SUMMARY", "fetch": "PERIODIC",
             "startsAt": f"{self.day}T00:00:00.000Z", "expiresAt": "2029-01-01T00:00:00.000Z",
         }  # fmt: skip
-        told = await self.storm.ask(self.client, (str(loan.lender.name), "lender"), ASK, input=asked)
+        told = await self.storm.ask(self.client, (str(loan.lender.name), "app"), ASK, input=asked)
         if told["errors"]:
             raise AssertionError(told["errors"])
         step = {"idempotencyKey": f"give-{wait['id'][:32]}", "consent": told["consent"]["id"]}
@@ -368,7 +368,7 @@ def _document(loan: Loan, name: str) -> Document:
     if template == name:
         return agreed
     both: tuple[Role, ...] = ("lender", "borrower")
-    granted = {"alert.raise": both[:1], "consent.require": both, "terms.change": both}
+    granted = {"alert.raise": both[:1], "consent.require": both, "discount.apply": both[:1]}
     return msgspec.structs.replace(agreed, rules=(ASKS_FIRST,), authority=granted, title="Asking first")
 
 

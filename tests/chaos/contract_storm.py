@@ -24,7 +24,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import httpx
-import msgspec
 
 from ledger.attestation.contract_kinds import Effect
 from ledger.attestation.credit_kinds import (
@@ -40,9 +39,8 @@ from ledger.attestation.credit_kinds import (
 from ledger.attestation.envelope import Attestation
 from ledger.attestation.sharing_kinds import Dispute
 from ledger.base64_strict import decode_standard, encode_standard, encode_url
-from ledger.contract import library
-from ledger.contract.document import Document, Parties, Rule, canonical_bytes, contract_hash
-from ledger.contract.vocabulary import Role
+from ledger.contract.document import Parties, canonical_bytes, contract_hash
+from tests.chaos.contract_terms import PAIRS, agreed_on
 from tests.chaos.storm import START_S, Acknowledged, Servers, Storm, running_storm, strike
 from tests.support.ledgers import Lender
 
@@ -64,35 +62,11 @@ NOTES_KEPT: Final = 400
 STEP_WEIGHT: Final = 20
 """A step of a contract counts like so many events when the moments of the kills are drawn."""
 
-TERMS: Final[dict[str, dict[str, int | bool | str]]] = {
-    "collateral-release": {}, "disaster-grace": {"region": "KE-30"},
-    "late-fee": {"grace_days": 0, "fee_bp": 50},
-    "payment-closure": {}, "pre-negative-notice": {"notice_days": 2},
-    "rate-step-down": {"every": 1, "floor_ppm": 20_000}, "restructuring-offer": {"early_days": 1},
-}  # fmt: skip
-"""Contracts of the library between two parties, with terms under which they often do something."""
-
-ASKS_FIRST: Final = Rule(
-    id="asks-first", prose="A missed instalment: a discount for who lets us look, a warning for who does not.",
-    on=("repayment.missed",), when="true", once="per-instalment",
-    do=({"effect": "consent.require", "code": "103", "days": 4},
-        {"effect": "discount.apply", "amount": 100, "code": "thanks"}),
-    otherwise=({"effect": "alert.raise", "code": "NO_CONSENT", "severity": 2, "to": "lender"},),
-)  # fmt: skip
-"""The one rule of a contract ``asks-first``, which waits for a consent that some borrowers give."""
-
-PAIRS: Final = (
-    ("late-fee", "payment-closure"), ("pre-negative-notice", "rate-step-down"), ("late-fee", "asks-first"),
-    ("restructuring-offer", "pre-negative-notice"), ("disaster-grace", "collateral-release"),
-)  # fmt: skip
-"""Which contracts a loan has, loan after loan."""
-
 STEP: Final = """mutation ($input: Contract%sInput!) { contract%s(input: $input) {
   contract { hash state proposals { id needs } } errors { code reason } } }"""
 ASK: Final = """mutation ($input: ConsentRequestInput!) { consentRequest(input: $input) {
   consent { id } errors { code reason } } }"""
-GRANT: Final = """mutation ($input: ConsentStepInput!) { consentGrant(input: $input) {
-  consent { id } errors { code reason } } }"""
+GRANT: Final = "mutation ($input: ConsentStepInput!) { consentGrant(input: $input) { errors { code reason } } }"
 DAY_BEGIN: Final = "mutation ($input: DayBeginInput!) { dayBegin(input: $input) { index errors { code reason } } }"
 OPERATOR: Final = ("tallystick", "operator")
 
@@ -194,7 +168,7 @@ class Load:
         for loan in loans:
             agreed = []
             for name in dice.choice(PAIRS):
-                document = _document(loan, name)
+                document = agreed_on(name, loan.account, Parties(borrower=loan.subject, lender=str(loan.lender.name)))
                 lender, key = (str(loan.lender.name), "lender"), contract_hash(document)
                 parties = [lender, _borrower(loan.subject)]
                 await self._step("Propose", lender, key, document=canonical_bytes(document).decode())
@@ -274,14 +248,11 @@ class Load:
             "startsAt": f"{self.day}T00:00:00.000Z", "expiresAt": "2029-01-01T00:00:00.000Z",
         }  # fmt: skip
         told = await self.storm.ask(self.client, (str(loan.lender.name), "app"), ASK, input=asked)
-        if told["errors"]:
-            raise AssertionError(told["errors"])
-        step = {"idempotencyKey": f"give-{wait['id'][:32]}", "consent": told["consent"]["id"]}
-        given = await self.storm.ask(self.client, _borrower(loan.subject), GRANT, input=step)
-        if given["errors"]:
-            raise AssertionError(given["errors"])
+        asked = {"idempotencyKey": f"give-{wait['id'][:32]}", "consent": told["consent"]["id"]}
+        given = await self.storm.ask(self.client, _borrower(loan.subject), GRANT, input=asked)
+        if told["errors"] or given["errors"]:
+            raise AssertionError(told["errors"] + given["errors"])
         self.consents += 1
-        self.moved.set()
 
     async def _until_sent(self, part: int) -> None:
         """One publisher's batches of this day."""
@@ -357,19 +328,6 @@ _KINDS: Final = {
 
 async def _running(act: Awaitable[None]) -> None:
     await act
-
-
-def _document(loan: Loan, name: str) -> Document:
-    template = "late-fee" if name == "asks-first" else name
-    agreed = library.agree(
-        library.load(template).document, account=loan.account, currency="KES", expires=date(2032, 1, 1),
-        terms=TERMS[template], parties=Parties(borrower=loan.subject, lender=str(loan.lender.name)),
-    )  # fmt: skip
-    if template == name:
-        return agreed
-    both: tuple[Role, ...] = ("lender", "borrower")
-    granted = {"alert.raise": both[:1], "consent.require": both, "discount.apply": both[:1]}
-    return msgspec.structs.replace(agreed, rules=(ASKS_FIRST,), authority=granted, title="Asking first")
 
 
 def _borrower(subject: bytes) -> tuple[str, str, str]:

@@ -88,7 +88,7 @@ class Credentials:
 
 
 class Ledger:
-    """The ledger as one lender reaches it: three requests, each sent again until it is answered."""
+    """The ledger as one lender reaches it: four requests, each sent again until it is answered."""
 
     def __init__(self, client: httpx.AsyncClient, credentials: Credentials, *, sleep: Sleep = asyncio.sleep) -> None:
         self._client = client
@@ -128,6 +128,15 @@ class Ledger:
             if after is None:
                 return
 
+    async def ask(self, document: str, **variables: Any) -> dict[str, Any]:
+        """The data of a GraphQL query. Raises as `publish`; of several errors the first, under its own code."""
+        answer = await self._send("POST", "/graphql", json={"query": document, "variables": variables})
+        told = answer.json()
+        if told.get("errors"):
+            raise _of_graphql(told["errors"][0])
+        data: dict[str, Any] = told["data"]
+        return data
+
     async def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
         headers = request.pop("headers", {}) | {"authorization": self._authorization}
         reason = ""
@@ -150,6 +159,16 @@ class Ledger:
 def _asked_pause(answer: httpx.Response, otherwise: float) -> float:
     asked = answer.headers.get("retry-after", "")
     return min(float(asked), PAUSE_MAX_S) if asked.isdigit() else otherwise
+
+
+def _of_graphql(error: dict[str, Any]) -> TallystickError:
+    more = error.get("extensions") or {}
+    code, wait = str(more.get("code", "query_failed")), more.get("retryAfterSeconds")
+    path = ".".join(str(part) for part in error.get("path") or ()) or None
+    if wait is not None:
+        return Unavailable(code, str(error["message"]), retry_after_s=int(wait))
+    kind = Untrusted if code in ("token_missing", "token_invalid") else Refused if "denied" in code else InvalidInput
+    return kind(code, str(error["message"]), path=path)
 
 
 def _checked(answer: httpx.Response) -> httpx.Response:

@@ -90,6 +90,7 @@ COMMANDS: dict[str, Lazy] = {
     "fsck": Lazy("api.cli.fsck:fsck", "Rebuild the whole log from storage and compare."),
     "import": Lazy("api.cli.main:IMPORT", "Bring records in (metro2)."),
     "export": Lazy("api.cli.main:EXPORT", "Write records out (metro2)."),
+    "portfolio": Lazy("api.cli.portfolio:portfolio", "A lender's portfolio on any day, as tables."),
     "contract": Lazy("api.cli.main:CONTRACT", "Check a contract, or list the shipped ones."),
     "erase": Lazy("api.cli.erase:erase", "Destroy the key of one borrower's attestations."),
     "bench": Lazy("benchmarks.cli:bench", "Measure, and say where the time goes."),

@@ -100,7 +100,7 @@ async def commit_small(
     attestations, loans = columns
     try:
         if len(entries) == len(loans) == len(attestations) == len(loans[0].version) == len(attestations[0].id) == 1:
-            values = [only for part in (rows, loans[0], attestations[0]) for (only,) in part]  # type: ignore[attr-defined]
+            values = [only for part in (rows, loans[0], attestations[0]) for (only,) in part]
             return bool(await connection.fetchval(_COMMIT_ONE, *common, *values))
         written = arrays_of(loans, LoanColumns)
         return bool(await connection.fetchval(

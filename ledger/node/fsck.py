@@ -85,7 +85,9 @@ async def fsck(
         await check_alerts(report, opener, progress)
         await check_risk(report, opener, head.size, progress)
         await check_models(report, opener)
-        await check_months(report, opener, head.size, progress)
+        await check_months(
+            report, opener, report.checked["entries"], progress
+        )  # those that are there, whatever the head says
         await check_contracts(report, opener, head.size, progress)
         for finding in await audit_catalogue(connection):
             report.add(f"catalogue_{finding.rule}", finding.where, finding.message)

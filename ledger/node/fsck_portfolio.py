@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from ledger.errors import TallystickError
 from ledger.loan.account import replayed
 from ledger.loan.fold import fold
@@ -90,6 +92,8 @@ class _PortfolioCheck:
                 self._check(each, opened.get(key), kept.get(key, []))
             except TallystickError as error:
                 self._report.add("portfolio_differs", _where(*key), f"{error.code}: {error.message}")
+            except (msgspec.MsgspecError, ValueError, OverflowError):
+                self._report.add("portfolio_differs", _where(*key), "the loan's state cannot be read")
             await asyncio.sleep(0)
 
     def _needs_chain(self, each: Copied, kept: Kept) -> bool:

@@ -125,8 +125,9 @@ class _RiskCheck:
             return []  # no watcher ever ran: nothing may be stored
         starts = [(TenantId(tenant), *place) for tenant, *place in await loans_about(self._connection, group)]
         found = await chains(self._connection, starts, CHAIN_ROWS_MAX + 1)  # type: ignore[arg-type]
-        rows = [row for chain in found for row in chain if row.kind in FOLLOWED_KINDS]
-        return [*rows, *await enquiries_about(self._connection, group)]
+        # A chain that was bent into a circle gives a row many times over.
+        rows = {row[:3]: row for chain in found for row in chain if row.kind in FOLLOWED_KINDS}
+        return [*rows.values(), *await enquiries_about(self._connection, group)]
 
     async def _placed(self, rows: Sequence[AttestationRow], group: set[bytes]) -> list[Placed]:
         """Those before the cursor that can be opened, in log order."""

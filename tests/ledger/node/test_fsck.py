@@ -53,6 +53,8 @@ UNSAID = {
     "subject_salt.log_id": "log", "managed_key.log_id": "log", "token_issuer.log_id": "log", "idempotency.log_id": "log",
     "contract.log_id": "log", "contract_effect.log_id": "log", "day_tick.log_id": "log",
     "contract.changed_at": "when a process wrote it, signed by nobody",
+    "model.registered_at": "when a process wrote it, signed by nobody",
+    "model.promoted_at": "when a process wrote it, signed by nobody; that it is there or not is compared",
     "tenant.name": "a display name, signed by nobody",
     "tenant.country": "an address, signed by nobody",
     "managed_key.tenant": "opens under the wrapping key with its tenant's name, or not at all, when it is used",
@@ -97,9 +99,10 @@ FLIPS = {
 FIT = {"ARRAY": "array_length({0}, 1) > 0", "bytea": "length({0}) > 0", "text": "length({0}) > 0"}
 """Which rows have something to flip."""
 
-WEAK = {("entry.committed_at", 0), ("head.committed_at", -1), ("loan.version", 0), ("portfolio_day.day", 0)}
+WEAK = {("entry.committed_at", 0), ("head.committed_at", -1), ("loan.version", 0), ("portfolio_day.day", 0),
+        ("risk_cursor.idx", 0)}  # fmt: skip
 """Flips that may leave a value just as good: a time one millisecond away, a count of changes still within its bounds, a row
-of the day after, on which the loan stood as it did."""
+of the day after, on which the loan stood as it did, a place one entry back, in which the watcher follows nothing."""
 
 
 @asynccontextmanager

@@ -81,6 +81,7 @@ class GroupFold:
                 pending.chain = projection.apply(pending.batch, pending.keys, now)
             except HistoriesNeeded as needed:
                 await before_is_over()  # a chain is read whole: what comes before must be in the store
+                await _ensure_new(connection, pending, folded.accepted)  # a repetition need not be worked out again
                 await self._teach(projection, needed.keys, loans, folded.accepted)
                 pending.chain = projection.apply(pending.batch, pending.keys, now)
 

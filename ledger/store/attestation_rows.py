@@ -62,21 +62,21 @@ async def attestations_by_id(connection: Connection, tenant: TenantId, ids: Sequ
     return [AttestationRow(*row) for row in await connection.fetch(_BY_ID, LOG_ID, tenant, list(ids))]
 
 
-# Asked for in the primary key's order: of a young table, which has no statistics, the planner would else believe that the
-# index over (log_id, tenant, id) finds a row as quickly, and read the tenant's whole table for each link.
+_AT_PLACE = """(SELECT * FROM attestation a
+      WHERE (a.log_id, a.tenant, a.batch_id, a.position) >= ($1, {at})
+        AND (a.log_id, a.tenant, a.batch_id, a.position) <= ($1, {at})
+      ORDER BY a.log_id, a.tenant, a.batch_id, a.position LIMIT 1)"""
+"""The row at one place. As a range of whole keys, the first of which is asked for, it is found through the primary key
+whatever the planner believes: of a young table, which has no statistics, it believes that one row is equal to a log and a
+tenant, and would read the tenant's whole table over the index (log_id, tenant, id) and sort it, for each link."""
+
 _CHAINS = f"""
 WITH RECURSIVE chain AS (
     SELECT s.line, a.* FROM unnest($2::int[], $3::text[], $4::uuid[], $5::smallint[]) AS s(line, tenant, batch_id, position)
-     CROSS JOIN LATERAL (SELECT * FROM attestation a WHERE a.log_id = $1 AND a.tenant = s.tenant
-                                AND a.batch_id = s.batch_id AND a.position >= s.position
-                          ORDER BY a.position LIMIT 1) a
-     WHERE a.position = s.position
+     CROSS JOIN LATERAL {_AT_PLACE.format(at="s.tenant, s.batch_id, s.position")} a
     UNION ALL
     SELECT c.line, a.* FROM chain c
-     CROSS JOIN LATERAL (SELECT * FROM attestation a WHERE a.log_id = $1 AND a.tenant = c.tenant
-                                AND a.batch_id = c.previous_batch AND a.position >= c.previous_position
-                          ORDER BY a.position LIMIT 1) a
-     WHERE a.position = c.previous_position
+     CROSS JOIN LATERAL {_AT_PLACE.format(at="c.tenant, c.previous_batch, c.previous_position")} a
 )
 SELECT line, {_COLUMNS} FROM chain LIMIT $6
 """

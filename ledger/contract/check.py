@@ -257,7 +257,7 @@ def _notes(document: Document) -> Iterator[str]:
             if effect is not None and effect.money and item["effect"] not in document.authority:
                 yield (f"rule {rule.id}: {item['effect']} is not granted in advance; each time it waits for "
                        f"{' and '.join(effect.needs)} to sign")  # fmt: skip
-            if item["effect"] == "consent.require":
+            if item.get("effect") == "consent.require":
                 does = "does otherwise" if rule.otherwise else "lapses"
                 yield (f"rule {rule.id}: waits until the borrower consents to {item.get('code')}; after "
                        f"{item.get('days')} days it {does}")  # fmt: skip

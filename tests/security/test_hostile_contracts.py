@@ -175,7 +175,8 @@ DOCUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a fork bomb": (
         source(*many(20, do=[ALERT] * 8), *[rule(id=f"s{n}", on=["alert.raised"], do=[{
-            "effect": "proposal.open", "offer": "restructure", "to": "borrower", "code": "x", "days": 1}] * 8)
+            "effect": "proposal.open", "offer": "restructure", "to": "borrower", "code": "x", "days": 1,
+            "what": "term_days", "by": 30}] * 8)
             for n in range(20)], authority={"alert.raise": ["lender"], "proposal.open": ["lender"]}),
         "contract_explodes",
     ),

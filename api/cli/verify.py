@@ -1,7 +1,8 @@
 """``tallystick verify``: checks exported views, receipts and proofs with the independent verifier, offline.
 
-The verifier is the one file in verifier/, loaded by its path: what this command says is what that file says, and
-nothing of the ledger is imported to say it. Several files end with the worst of their codes: invalid, then unreadable,
+The verifier is tallystick_verify.py in verifier/ with tallystick_figures.py beside it, loaded by its path: what this
+command says is what those files say, and nothing of the ledger is imported to say it. What cannot be read is named on
+stderr with its file. Several files end with the worst of their codes: invalid, then unreadable,
 then cannot tell.
 
     tallystick verify view.json --trust trust.json
@@ -18,7 +19,8 @@ from types import ModuleType
 import click
 
 VERIFIER = Path(__file__).resolve().parents[2] / "verifier" / "tallystick_verify.py"
-_WORST_FIRST = (1, 2, 3, 0)
+UNREADABLE = 2
+_WORST_FIRST = (1, UNREADABLE, 3, 0)
 
 
 def load_verifier() -> ModuleType:
@@ -47,7 +49,7 @@ def load_verifier() -> ModuleType:
 def verify(ctx: click.Context, files: tuple[Path, ...], trust: Path | None, as_json: bool) -> None:
     """Checks each file and ends with 0 valid, 1 invalid, 2 unreadable, 3 cannot tell."""
     verifier = load_verifier()
-    trusted = None if trust is None else _trust_of(trust)
+    trusted = None if trust is None else _read(trust)
     reports = [verifier.verify_document(_read(file), trusted) for file in files]
     if as_json:
         shown = [
@@ -58,6 +60,9 @@ def verify(ctx: click.Context, files: tuple[Path, ...], trust: Path | None, as_j
     else:
         for file, report in zip(files, reports, strict=True):
             click.echo((f"{file}\n" if len(files) > 1 else "") + verifier.text_of(report))
+    for file, report in zip(files, reports, strict=True):
+        if report.code == UNREADABLE:
+            click.echo(verifier.unreadable(report, file, trust), err=True)
     ctx.exit(min((report.code for report in reports), key=_WORST_FIRST.index))
 
 
@@ -66,10 +71,3 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise click.UsageError(f"cannot read {file}: {error.strerror}") from None
-
-
-def _trust_of(file: Path) -> object:
-    try:
-        return json.loads(_read(file))
-    except (ValueError, RecursionError):
-        raise click.UsageError(f"not a trust file: {file}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import subprocess
@@ -19,7 +20,7 @@ from ledger.log.merkle import paths_of
 from ledger.log.proof import LogProof, marshal_proof
 from ledger.view.bundle import build_receipt
 from tests.verifier.small_ledger import NOON, ORIGIN, SmallLedger, agreement, day, two_lenders
-from verifier.tallystick_verify import Report, main, verify_document
+from verifier.tallystick_verify import Report, main, text_of, verify_document
 
 VERIFIER = Path(__file__).resolve().parents[2] / "verifier" / "tallystick_verify.py"
 
@@ -138,8 +139,46 @@ def test_a_partial_line_is_valid_and_names_what_is_only_stated() -> None:
     report = verify_document(ledger.bundle(lines, as_of, "SUMMARY"), ledger.trust())
     assert (report.code, failing(report)) == (0, "none")
     assert report.steps[-1].detail == (
-        "acacia, 2 attestations: only stated: balance, delinquentDays, dpd, lastPaid, pastDue, since, stage"
+        "acacia, partial, 2 attestations: only stated: balance, delinquentDays, dpd, lastPaid, pastDue, since, stage"
     )
+    assert (report.partial, text_of(report).splitlines()[-1]) == (1, "valid, 1 of 1 lines partial")
+
+
+def test_a_complete_line_that_is_called_partial_is_said_to_be_partial(made: tuple[bytes, dict[str, Any]]) -> None:
+    def demote(document: Any) -> None:
+        document["lines"][0]["complete"] = False
+
+    assert verify_document(*made).partial == 0
+    report = verify_document(respell(made[0], demote), made[1])
+    assert [step.detail for step in report.steps[-2:]] == [
+        "acacia, partial, 6 attestations: all figures agree", "baobab, 13 attestations: all figures agree",
+    ]  # fmt: skip
+    assert (report.code, report.partial) == (0, 1)
+    assert text_of(report).splitlines()[-1] == "valid, 1 of 2 lines partial"
+
+
+def test_a_loan_that_is_left_out_is_called_missing_with_its_evidence_or_without(
+    made: tuple[bytes, dict[str, Any]],
+) -> None:
+    def drop(document: Any) -> None:
+        document["lines"].pop()
+
+    report = verify_document(respell(made[0], drop), made[1])
+    assert failing(report) == "nothing left over: a loan of baobab is missing: it has no line"
+    ledger, lines, as_of = two_lenders()
+    ledger.key_rows.pop()
+    report = verify_document(ledger.bundle(lines[:1], as_of), ledger.trust())
+    assert failing(report) == (
+        "reading: a loan is missing: the access record names another view: lines 2, not 1; other figures"
+    )
+
+
+def test_evidence_that_a_line_does_not_use_is_named(made: tuple[bytes, dict[str, Any]]) -> None:
+    def drop(document: Any) -> None:
+        document["lines"][0]["evidence"].pop()
+
+    report = verify_document(respell(made[0], drop), made[1])
+    assert failing(report) == "nothing left over: acacia: evidence that its line does not use"
 
 
 def test_a_partial_line_may_not_contradict_what_is_disclosed() -> None:
@@ -200,15 +239,17 @@ def test_without_an_access_record_reader_and_consent_cannot_be_told() -> None:
     assert (report.code, [step.name for step in report.steps if step.ok is None]) == (3, ["reading"])
 
 
-@pytest.mark.parametrize("lie", [
-    {"consumer": "other-app"}, {"lines": 1}, {"consent_version": 2}, {"detail": "SUMMARY"}, {"view_hash": bytes(32)},
+@pytest.mark.parametrize(("lie", "said"), [
+    ({"consumer": "other-app"}, "consumer other-app, not pesa-app"), ({"lines": 1}, "lines 1, not 2"),
+    ({"consent_version": 2}, "consentVersion 2, not 1"), ({"detail": "SUMMARY"}, "detail SUMMARY, not TRANSACTIONS"),
+    ({"view_hash": bytes(32)}, "other figures"),
 ])  # fmt: skip
-def test_an_access_record_of_another_reading_is_refused(lie: dict[str, Any]) -> None:
+def test_an_access_record_of_another_reading_is_refused_and_says_what_differs(lie: dict[str, Any], said: str) -> None:
     ledger, lines, as_of = two_lenders()
     ledger.consent_rows.clear()
     ledger.record_access(lines, **lie)
     report = verify_document(ledger.bundle(lines, as_of), ledger.trust())
-    assert failing(report) == "reading: the access record names another view"
+    assert failing(report) == f"reading: the access record names another view: {said}"
 
 
 def one_loan(window: dict[str, Any], time: int = NOON, key: str = "") -> Report:
@@ -316,6 +357,55 @@ def test_the_command_line_prints_ticks_and_ends_with_the_documented_code(
     assert main([str(view), "--trust", str(view)]) == 2
 
 
+@pytest.mark.parametrize(("file", "trust", "said"), [
+    ("none.json", "trust.json", "none.json: No such file or directory"),
+    ("view.json", "none.json", "none.json: No such file or directory"),
+    ("empty.json", "trust.json", "empty.json: empty"),
+    ("cut.json", "trust.json", "cut.json: not JSON, from line 1, column 38 on"),
+    ("view.json", "cut.json", "cut.json: not a trust file: not JSON, from line 1, column 38 on"),
+    ("view.json", "null.json", "null.json: not a trust file: not exactly the members format log operator operatorTenant"),
+    ("view.json", "spoilt.json", "spoilt.json: not a trust file: the log's key and its ID do not belong together"),
+    ("null.json", "trust.json", "null.json: a format that is not known here"),
+    ("fraction.json", "trust.json",
+     "fraction.json: not JSON of this kind: not UTF-8, a fraction, or nested too deep"),
+])  # fmt: skip
+def test_what_cannot_be_read_is_named_with_its_file(
+    made: tuple[bytes, dict[str, Any]], tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes],
+    file: str, trust: str, said: str,
+) -> None:  # fmt: skip
+    log = made[1]["log"]
+    spoilt = made[1] | {"log": log[:-6] + ("A" if log[-6] != "A" else "B") + log[-5:]}
+    for name, data in {
+        "view.json": made[0], "empty.json": b"", "cut.json": b'{"format":"tallystick-trust/1","log":',
+        "null.json": b"null", "fraction.json": b"[1.5]", "trust.json": json.dumps(made[1]).encode(),
+        "spoilt.json": json.dumps(spoilt).encode(),
+    }.items():  # fmt: skip
+        (tmp_path / name).write_bytes(data)
+    assert main([str(tmp_path / file), "--trust", str(tmp_path / trust)]) == 2
+    shown = capfdbinary.readouterr()
+    assert shown.err.decode() == f"unreadable: {tmp_path}/{said}\n"
+    assert b"Error" not in shown.out
+
+
+def test_a_damaged_trust_file_is_not_a_fault_of_the_view(made: tuple[bytes, dict[str, Any]]) -> None:
+    report = verify_document(made[0], made[1] | {"log": "x"})
+    assert (report.code, failing(report)) == (
+        2, "trust file: not a trust file: malformed: a part missing, or of another kind",
+    )  # fmt: skip
+
+
+def test_no_sentence_names_an_exception(made: tuple[bytes, dict[str, Any]]) -> None:
+    bundle, trust = made
+    for place in [place for place in every_place(json.loads(bundle)) if place and len(place) < 4][:80]:
+        document = json.loads(bundle)
+        holder = document
+        for name in place[:-1]:
+            holder = holder[name]
+        holder[place[-1]] = None
+        said = failing(verify_document(canonical(document), trust))
+        assert "Error" not in said and "Exception" not in said, said
+
+
 def test_it_runs_alone_imports_nothing_of_the_ledger_and_loads_fast() -> None:
     program = (
         "import sys, time; start = time.perf_counter(); import tallystick_verify; took = time.perf_counter() - start; "
@@ -327,6 +417,46 @@ def test_it_runs_alone_imports_nothing_of_the_ledger_and_loads_fast() -> None:
     ).stdout.split()
     assert float(printed[0]) < 0.3
     assert printed[1:] == []
+
+
+@pytest.mark.parametrize("options", [[], ["-I"]])
+def test_both_files_run_from_any_folder_as_one_command(
+    made: tuple[bytes, dict[str, Any]], tmp_path: Path, options: list[str]
+) -> None:
+    (tmp_path / "view.json").write_bytes(made[0])
+    (tmp_path / "trust.json").write_text(json.dumps(made[1]))
+    command = [sys.executable, *options, str(VERIFIER), "view.json", "--trust", "trust.json"]
+    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout.decode().splitlines()
+    assert printed[-2:] == ["✓ line 2: baobab, 13 attestations: all figures agree", "valid"]
+
+
+def test_taken_alone_it_checks_all_but_the_figures(made: tuple[bytes, dict[str, Any]], tmp_path: Path) -> None:
+    alone = tmp_path / VERIFIER.name
+    alone.write_bytes(VERIFIER.read_bytes())
+    (tmp_path / "view.json").write_bytes(made[0])
+    (tmp_path / "trust.json").write_text(json.dumps(made[1]))
+    command = [sys.executable, str(alone), "view.json", "--trust", "trust.json"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    printed = ended.stdout.decode().splitlines()
+    assert (ended.returncode, [line[0] for line in printed[:8]]) == (3, ["✓"] * 8)
+    assert printed[-2:] == ["– line 2: baobab, 13 attestations: figures not told without their file", "cannot tell"]
+
+
+@pytest.mark.parametrize("name", ["tallystick_verify.py", "tallystick_figures.py"])
+def test_each_of_the_two_files_is_under_250_lines_of_at_most_120_columns(name: str) -> None:
+    lines = (VERIFIER.parent / name).read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 250
+    assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize("name", ["tallystick_verify.py", "tallystick_figures.py"])
+def test_each_of_the_two_files_imports_the_standard_library_cryptography_and_the_other(name: str) -> None:
+    tree = ast.parse((VERIFIER.parent / name).read_text(encoding="utf-8"))
+    imported = {
+        (node.module or "").partition(".")[0] if isinstance(node, ast.ImportFrom) else alias.name.partition(".")[0]
+        for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names
+    }  # fmt: skip
+    assert imported - sys.stdlib_module_names <= {"cryptography"}
 
 
 def test_the_paths_of_a_batch_of_one_are_empty() -> None:

@@ -42,7 +42,12 @@ def test_without_trust_it_cannot_tell_and_with_a_missing_file_it_is_a_usage_erro
     assert run(folder / "nothing.json")[0] == 2
     assert run(folder / "view.json", "--trust", folder / "nothing.json")[0] == 2
     (folder / "bad.json").write_text("{")
-    assert run(folder / "view.json", "--trust", folder / "bad.json")[0] == 2
+    code, shown = run(folder / "view.json", "--trust", folder / "bad.json")
+    assert code == 2
+    why = "not a trust file: not JSON, from line 1, column 2 on"
+    assert shown.splitlines() == [f"✗ trust file: {why}", "unreadable", f"unreadable: {folder}/bad.json: {why}"]
+    code, shown = run(folder / "bad.json", "--trust", folder / "trust.json")
+    assert (code, shown.splitlines()[-1]) == (2, f"unreadable: {folder}/bad.json: not JSON, from line 1, column 2 on")
 
 
 def test_json_is_one_object_for_one_file_and_a_list_for_several(folder: Path) -> None:

@@ -19,6 +19,8 @@ It does not hold keys, times or formats; see ``attestation.keys`` and ``log.note
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -33,6 +35,9 @@ ED25519_L = 2**252 + 27742317777372353535851937790883648493
 
 P256_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """The order of P-256 (SP 800-186 section 3.2.1.3)."""
+
+KEYS_CACHED_MAX = 1_024
+"""Keys kept ready for use, about 200 bytes each: the lenders of a large market, and some."""
 
 _ED25519_D = (-121665 * pow(121666, -1, ED25519_P)) % ED25519_P
 _SIGN_BIT = 1 << 255
@@ -62,17 +67,25 @@ def ed25519_key_fault(public: bytes) -> str | None:
 
 def verify_ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether ``signature`` (64 bytes) is ``public``'s (32 bytes) over ``message`` by the strict rule above."""
-    if len(public) != 32 or len(signature) != 64:
-        return False
-    if not _is_strict_point(public) or not _is_strict_point(signature[:32]):
+    key = _ed25519_key(public)
+    if key is None or len(signature) != 64 or not _is_strict_point(signature[:32]):
         return False
     if int.from_bytes(signature[32:], "little") >= ED25519_L:
         return False
     try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
-    except (InvalidSignature, ValueError):
+        key.verify(signature, message)
+    except InvalidSignature:
         return False
     return True
+
+
+@lru_cache(maxsize=KEYS_CACHED_MAX)
+def _ed25519_key(public: bytes) -> Ed25519PublicKey | None:
+    """A key ready for use, None where the strict rule refuses it: a signer's key is the same each time."""
+    try:
+        return Ed25519PublicKey.from_public_bytes(public) if _is_strict_point(public) else None
+    except ValueError:
+        return None
 
 
 def p256_key_fault(public: bytes) -> str | None:

@@ -21,6 +21,7 @@ It keeps no keys and knows no time; who signs when is decided elsewhere.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -258,7 +259,10 @@ def ensure_key_name(name: str) -> None:
 
 def has_control_characters(text: str) -> bool:
     """Whether a text cannot stand in a line of a note: control characters (newline too), or no UTF-8."""
-    return any(char < " " or "\ud800" <= char <= "\udfff" for char in text)
+    return _NOT_IN_A_LINE.search(text) is not None
+
+
+_NOT_IN_A_LINE: Final = re.compile("[\x00-\x1f\ud800-\udfff]")
 
 
 def _checked(text: bytes, signature: NoteSignature, candidates: list[NoteVerifier]) -> NoteSignature:

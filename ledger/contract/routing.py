@@ -104,6 +104,14 @@ def log_day_of(attestation: Attestation, today: int) -> int:
     )  # fmt: skip
 
 
+def landing_day(cause: Attestation, today: int) -> date:
+    """The day of what an effect means for the loan: its cause's value date where that is about an account, else (a
+    consent, a step of the contract, a tick) the log's day."""
+    if cause.envelope.account is not None:
+        return cause.envelope.effective_date
+    return date.fromordinal(log_day_of(cause, today))
+
+
 def day_of(event: Event) -> date:
     """The day on which the loan is looked at for an event."""
     return date.fromordinal(event.day)

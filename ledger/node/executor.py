@@ -35,7 +35,7 @@ from ledger.consent.artefact import read_artefact
 from ledger.contract.docket import ContractKey, Docket, Held, LoanRef, Placed
 from ledger.contract.landing import CONTRACT_RULE, Landing, alert_of, landed
 from ledger.contract.memory import decode_memory, encode_memory
-from ledger.contract.routing import hears_consents, hears_ticks
+from ledger.contract.routing import hears_consents, hears_ticks, landing_day
 from ledger.errors import InvariantBroken, Refused
 from ledger.limits import BATCH_ATTESTATIONS_MAX
 from ledger.loan.state import LoanState
@@ -148,8 +148,9 @@ class Executor:
             held = session.docket.held(ContractKey(effect.lender, effect.contract))
             if held is None:
                 raise InvariantBroken("contract_lost", "an effect of a contract that is not in hand")
-            records.append(finish(DEPLOYMENT, _record(effect, cause, held.subject), self._sources))
-            for landing in landed(effect, held.document, cause.envelope.effective_date, self._sources.now()):
+            day = landing_day(cause, session.docket.today)
+            records.append(finish(DEPLOYMENT, _record(effect, cause, day, held.subject), self._sources))
+            for landing in landed(effect, held.document, day, self._sources.now()):
                 draft = _event(landing, records[-1], held)
                 event = finish(TenantId(effect.lender), draft, self._sources)
                 if projection.takes(event, loan_key(effect.lender, held.document.account), states):
@@ -240,11 +241,10 @@ def _before(projection: Projection, pending: Pending) -> dict[LoanKey, LoanState
     return states
 
 
-def _record(effect: Effect, cause: Attestation, subject: bytes) -> Draft:
-    envelope = cause.envelope
+def _record(effect: Effect, cause: Attestation, day: date, subject: bytes) -> Draft:
     return Draft(
-        kind="effect", body=effect, effective_date=envelope.effective_date, jurisdiction=envelope.jurisdiction,
-        subject=subject, role="borrower",
+        kind="effect", body=effect, effective_date=day, jurisdiction=cause.envelope.jurisdiction, subject=subject,
+        role="borrower",
     )  # fmt: skip
 
 

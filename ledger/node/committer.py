@@ -20,32 +20,32 @@ Rules
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import asyncpg
 
-from ledger.errors import Conflict, TallystickError, Unavailable
+from ledger.errors import TallystickError, Unavailable
 from ledger.limits import COMMIT_PATIENCE, COMMIT_RETRIES_MAX, COPY_ATTESTATIONS_MIN
 from ledger.log.right_edge import FullTile, RightEdge
 from ledger.log.tiles import TileId
+from ledger.node.aftermath import Aftermath
 from ledger.node.chains import Chains
 from ledger.node.clock import Sources
 from ledger.node.commit_line import CommitLine, Outrun, Step, Ticket
-from ledger.node.executor import Executor, tenants_of
+from ledger.node.executor import Executor
+from ledger.node.group_columns import acting_tenants, attestation_columns, entry_of, is_small, loan_columns
 from ledger.node.group_fold import BatchRefused, GroupFold, Stale, read_cached
 from ledger.node.head_keeper import HeadKeeper
 from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey
 from ledger.node.pending import Committed, Pending
-from ledger.node.projection import HistoriesNeeded, Projection, loan_columns
-from ledger.store.attestation_rows import AttestationColumns, attestations_by_id
-from ledger.store.copy_format import PIECE_ROWS
+from ledger.node.projection import HistoriesNeeded, Projection
 from ledger.store.database import Connection, Database, begin
 from ledger.store.group_rows import STAGING, GroupColumns, stage_group, write_group
-from ledger.store.idempotency_rows import IdempotencyRow, insert_idempotency, read_idempotency
-from ledger.store.log_rows import EntryRow, Head, acknowledge, advance, bump_epoch, entries_by_batch, insert_tiles
+from ledger.store.idempotency_rows import insert_idempotency
+from ledger.store.log_rows import EntryRow, Head, acknowledge, advance, bump_epoch, insert_tiles
 from ledger.store.small_commit import LoanMoved, commit_small
-from ledger.types import EntryIndex, TenantId, UnixMillis
+from ledger.types import EntryIndex, UnixMillis
 
 
 class Renew(Protocol):
@@ -87,6 +87,7 @@ class Committer:
         self._line = line
         self._sources = sources
         self._renew = renew
+        self._aftermath = Aftermath(database, keeper, loans, sources)
         self._folding = GroupFold(loans, executor, chains, sources)
         self._connection: Any = None
         self._doubtful = False
@@ -125,7 +126,7 @@ class Committer:
             group = await self._renewed(group)
             if group:
                 connection = await self._connected()
-                optimistic = _is_small(group) and not self._insistent
+                optimistic = is_small(group) and not self._insistent
                 commit = self._one_statement if optimistic else self._transaction
                 await commit(connection, group, ticket)
             committed = True
@@ -174,7 +175,7 @@ class Committer:
         await self._turn_to_fold(ticket)
         loans, missing = self._loans.find([key for pending in group for key in pending.keys])
         if missing:
-            async with self._database.reading(tenants=_tenants(group)) as reading:
+            async with self._database.reading(tenants=acting_tenants(group)) as reading:
                 loans |= await read_cached(reading, missing)
         projection, now = Projection(loans, {}), self._sources.now()
         for pending in group:
@@ -201,7 +202,7 @@ class Committer:
                     await sending
                 self._keeper.adopt(head, edge)
         if full:  # one statement does not write tiles
-            await begin(connection, tenants=_tenants(group))
+            await begin(connection, tenants=acting_tenants(group))
             await self._write(connection, group, [], changed, ticket)
             return
         for pending, entry, path in zip(group, entries, paths, strict=True):
@@ -219,11 +220,11 @@ class Committer:
         try:
             done = await commit_small(
                 connection,
-                _tenants(group),
+                acting_tenants(group),
                 before,
                 after,
                 entries,
-                (list(_columns(group)), list(loan_columns(changed))),
+                (list(attestation_columns(group)), list(loan_columns(changed))),
             )
         except LoanMoved:
             raise _Moved from None
@@ -245,7 +246,7 @@ class Committer:
         ticket.begin()
 
     async def _transaction(self, connection: Any, group: list[Pending], ticket: Ticket) -> None:
-        await begin(connection, tenants=_tenants(group))
+        await begin(connection, tenants=acting_tenants(group))
         await self._turn_to_fold(ticket)
         if self._insistent:  # all groups before are over, so nobody of this process waits for the row
             async with self._keeper.turn:
@@ -284,9 +285,9 @@ class Committer:
         """The rest of a transaction, from its folded group to the answers."""
         columns: GroupColumns | None = None
         if sum(len(pending.sealed) for pending in accepted) >= COPY_ATTESTATIONS_MIN:
-            await stage_group(connection, _columns(accepted), loan_columns(changed))
+            await stage_group(connection, attestation_columns(accepted), loan_columns(changed))
         else:
-            columns = list(_columns(accepted)), list(loan_columns(changed))
+            columns = list(attestation_columns(accepted)), list(loan_columns(changed))
         await ticket.turn(Step.WRITTEN)
         ticket.ensure_sound()
         if await write_group(connection, columns) != len(changed):
@@ -337,7 +338,7 @@ class Committer:
         if any(pending.idx not in (None, before.size + at) for at, pending in enumerate(group)):
             raise _Moved
         now = UnixMillis(max(self._sources.now(), before.committed_at + 1))
-        entries = [_entry(pending, EntryIndex(before.size + at), now) for at, pending in enumerate(group)]
+        entries = [entry_of(pending, EntryIndex(before.size + at), now) for at, pending in enumerate(group)]
         full = edge.append_many(entry.leaf_hash for entry in entries)
         after = Head(before.origin, edge.size, edge.root(), edge.frontier().encode(), before.epoch, now)
         return after, entries, full
@@ -352,24 +353,8 @@ class Committer:
             raise _Unknown
 
     async def _sort_out(self, group: list[Pending]) -> list[Pending]:
-        """After a unique violation or an unknown outcome: answer what is there, find what conflicts, keep the rest."""
-        async with self._database.reading(tenants=_tenants(group)) as reading:
-            known = await entries_by_batch(reading, [p.key[0] for p in group], [p.key[1] for p in group])
-            await self._acknowledged()
-            async with self._keeper.turn:
-                await self._reload(reading)
-            rest = []
-            for pending in group:
-                entry = known.get(pending.key)
-                if entry is None:
-                    rest.append(pending)
-                elif entry.statement == pending.batch.token:
-                    pending.succeed(Committed(entry, self._keeper.head, None, duplicate=True))
-                else:
-                    pending.fail(
-                        Conflict("batch_differs", "this batch id was used for another statement", path="$.batch")
-                    )
-            clear = [pending for pending in rest if not await self._repeats(reading, pending)]
+        """After a unique violation or an unknown outcome: what must be tried again."""
+        clear = await self._aftermath.sort_out(group, self._acknowledged)
         return await self._one_by_one(clear) if len(clear) == len(group) > 1 else clear
 
     async def _look_up(self, group: list[Pending]) -> list[Pending]:
@@ -396,21 +381,6 @@ class Committer:
         for pending in group:
             await self.commit([pending])
         return []
-
-    async def _repeats(self, connection: Connection, pending: Pending) -> bool:
-        """Answers a batch that repeats an attestation id or loses its idempotency key to another request."""
-        ids = [a.envelope.id for a in pending.batch.attestations]
-        stored = await attestations_by_id(connection, pending.key[0], ids)
-        if stored:
-            number = ids.index(stored[0].id)
-            pending.fail(Conflict("attestation_duplicate", "an attestation with this id is on the ledger already",
-                                  path=f"$[{number}].id", found=stored[0].id))  # fmt: skip
-        elif await _key_taken(connection, pending.idempotency):
-            pending.fail(Conflict("idempotency_raced", "another request with this key was first",
-                                  advice="send the same request again to get its answer"))  # fmt: skip
-        else:
-            return False
-        return True
 
     async def _connected(self) -> Any:
         if self._connection is None or self._connection.is_closed():
@@ -444,59 +414,6 @@ class Committer:
         await self._keeper.load(connection, self._sources.now())
 
 
-def _entry(pending: Pending, idx: EntryIndex, now: UnixMillis) -> EntryRow:
-    statement = pending.batch.statement
-    return EntryRow(
-        idx, TenantId(statement.tenant), statement.batch, pending.batch.leaf, pending.batch.token, statement.root,
-        statement.count, pending.stored_digest, now,
-    )  # fmt: skip
-
-
 def _refuse(refused: list[BatchRefused]) -> None:
     for each in refused:
         each.pending.fail(each.error)
-
-
-async def _key_taken(connection: Connection, row: IdempotencyRow | None) -> bool:
-    return row is not None and await read_idempotency(connection, TenantId(row.tenant), row.key) is not None
-
-
-def _tenants(group: list[Pending]) -> list[TenantId]:
-    """The tenants that a group's transaction acts for."""
-    return sorted({
-        tenant for pending in group for tenant in (pending.key[0], *pending.tenants, *tenants_of(pending.concern))
-    })  # fmt: skip
-
-
-def _is_small(group: list[Pending]) -> bool:
-    """A group for one statement: few attestations, and nothing beside loans."""
-    return sum(len(pending.sealed) for pending in group) < COPY_ATTESTATIONS_MIN and not any(
-        pending.effect or pending.idempotency or pending.consents or pending.concern for pending in group
-    )
-
-
-_NOTHING_BEFORE = (None, None)
-
-
-def _columns(accepted: Iterable[Pending]) -> Iterator[AttestationColumns]:
-    """What a group adds, in pieces of one batch each."""
-    for pending in accepted:
-        tenant, batch = pending.key
-        for first in range(0, len(pending.sealed), PIECE_ROWS):
-            rows = slice(first, first + PIECE_ROWS)
-            attestations = pending.batch.attestations[rows]
-            envelopes = [attestation.envelope for attestation in attestations]
-            before = [place or _NOTHING_BEFORE for place in pending.chain[rows]]
-            yield AttestationColumns(
-                tenant=[tenant] * len(envelopes),
-                batch_id=[batch] * len(envelopes),
-                position=range(first, first + len(envelopes)),
-                id=[envelope.id for envelope in envelopes],
-                kind=[envelope.kind for envelope in envelopes],
-                subject=[envelope.subject for envelope in envelopes],
-                previous_batch=[last for last, _ in before],
-                previous_position=[position for _, position in before],
-                commitment=[attestation.commitment for attestation in attestations],
-                path=pending.batch.paths[rows],
-                sealed=pending.sealed[rows],
-            )

@@ -19,7 +19,7 @@ Rules
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 from uuid import UUID
 
@@ -33,12 +33,10 @@ from ledger.errors import Refused, TallystickError
 from ledger.limits import REPLAY_STEPS_MAX
 from ledger.loan.account import replayed
 from ledger.loan.fold import fold
-from ledger.loan.state import NEW_LOAN, LoanState, NeedsReplay, encode_state
+from ledger.loan.state import NEW_LOAN, LoanState, NeedsReplay
 from ledger.loan.supersession import Told
-from ledger.node.loan_cache import CachedLoan, LoanKey, Place, split_key
+from ledger.node.loan_cache import CachedLoan, LoanKey, Place
 from ledger.store.consent_rows import ConsentRow
-from ledger.store.copy_format import PIECE_ROWS
-from ledger.store.loan_rows import LoanColumns
 from ledger.types import UnixMillis
 
 ConsentKey = tuple[bytes, UUID, int]
@@ -250,18 +248,6 @@ class _Replays:
             raise Refused("replay_too_long", "the batch changes too much of the past at once", path="$",
                           advice="send events in the order of their value dates, or in smaller batches")  # fmt: skip
         return replayed(chain)
-
-
-def loan_columns(loans: Mapping[LoanKey, CachedLoan]) -> Iterator[LoanColumns]:
-    """Loans as the columns of their projection, in pieces."""
-    keys, changed = list(loans), list(loans.values())
-    for first in range(0, len(keys), PIECE_ROWS):
-        versions, places, states = zip(*changed[first : first + PIECE_ROWS], strict=True)
-        owners = [split_key(key) for key in keys[first : first + PIECE_ROWS]]
-        yield LoanColumns(
-            [tenant for tenant, _ in owners], [account for _, account in owners], [state.subject for state in states],
-            versions, [batch for batch, _ in places], [position for _, position in places], list(map(encode_state, states)),
-        )  # fmt: skip
 
 
 def _use(row: ConsentRow) -> Use:

@@ -68,33 +68,52 @@ async def fsck(
     ``log_empty``."""
     connection = await Database(audit_dsn).dedicated()
     try:
-        await begin_snapshot(connection)
-        head = await read_head(connection)
-        if head is None:
-            raise NotFound("log_empty", "there is no log in this database yet")
-        report = FsckReport(origin, head.size, head.root)
-        opener = Opener(connection, keyring, await last_erasure(connection))
-        tenants = {row.tenant: row for row in await read_tenants(connection)}
-        batches = BatchCheck(report, opener, tenants)
-        await _LogCheck(report, connection, keyring, head, batches, home, progress).check()
-        projections = ProjectionCheck(report, opener, progress)
-        await projections.check_keys(batches.histories, list(tenants.values()))
-        await projections.check_loans()
-        await projections.check_consents()
-        await check_portfolios(report, opener, progress)
-        await check_alerts(report, opener, progress)
-        await check_risk(report, opener, head.size, progress)
-        await check_models(report, opener)
-        await check_months(
-            report, opener, report.checked["entries"], progress
-        )  # those that are there, whatever the head says
-        await check_contracts(report, opener, head.size, progress)
-        for finding in await audit_catalogue(connection):
-            report.add(f"catalogue_{finding.rule}", finding.where, finding.message)
-        report.count("catalogue")
-        return report
+        return await fsck_over(connection, keyring, origin=origin, home=home, progress=progress)
     finally:
         await connection.close(timeout=5)
+
+
+async def fsck_over(
+    connection: Connection, keyring: Keyring, *, origin: str, home: Path | None = None, progress: Progress = _silent
+) -> FsckReport:
+    """The same over a connection of the auditor's that stays open: who checks a small ledger again and again spends most
+    of the time on connecting and planning. It must be in no transaction, and is in none afterwards; raises as
+    :func:`fsck` does."""
+    await begin_snapshot(connection)
+    try:
+        return await _checked(connection, keyring, origin, home, progress)
+    finally:
+        if not connection.is_closed():
+            await connection.execute("ROLLBACK")
+
+
+async def _checked(
+    connection: Connection, keyring: Keyring, origin: str, home: Path | None, progress: Progress
+) -> FsckReport:
+    head = await read_head(connection)
+    if head is None:
+        raise NotFound("log_empty", "there is no log in this database yet")
+    report = FsckReport(origin, head.size, head.root)
+    opener = Opener(connection, keyring, await last_erasure(connection))
+    tenants = {row.tenant: row for row in await read_tenants(connection)}
+    batches = BatchCheck(report, opener, tenants)
+    await _LogCheck(report, connection, keyring, head, batches, home, progress).check()
+    projections = ProjectionCheck(report, opener, progress)
+    await projections.check_keys(batches.histories, list(tenants.values()))
+    await projections.check_loans()
+    await projections.check_consents()
+    await check_portfolios(report, opener, progress)
+    await check_alerts(report, opener, progress)
+    await check_risk(report, opener, head.size, progress)
+    await check_models(report, opener)
+    await check_months(
+        report, opener, report.checked["entries"], progress
+    )  # those that are there, whatever the head says
+    await check_contracts(report, opener, head.size, progress)
+    for finding in await audit_catalogue(connection):
+        report.add(f"catalogue_{finding.rule}", finding.where, finding.message)
+    report.count("catalogue")
+    return report
 
 
 @dataclass

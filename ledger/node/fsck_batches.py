@@ -12,7 +12,7 @@ Rules
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Final
 
@@ -41,21 +41,41 @@ from ledger.types import Subject, UnixMillis
 VOIDING_KINDS: Final = frozenset({"contract", "erasure", "key"})
 """Kinds whose batches move the epoch: what processes cached of keys, salts or contracts in force is void then."""
 
+KEYS_KEPT_MAX: Final = 4_096
+"""Subjects whose data keys an opener remembers: all of a small ledger's, so that each look at it need not ask again."""
+
 
 @dataclass
 class Opener:
-    """Opens stored attestations with the keyring and the salts that are left. ``last_erasure`` is an entry's index."""
+    """Opens stored attestations with the keyring and the salts that are left. ``last_erasure`` is an entry's index.
+
+    It is of one snapshot: a salt that was read, or was not there, is not asked for again.
+    """
 
     connection: Connection
     keyring: Keyring
     last_erasure: int
+    _kept: dict[bytes, DataKey | None] = field(default_factory=dict, init=False, repr=False)
 
     async def keys_of(self, rows: Sequence[AttestationRow]) -> dict[bytes | None, DataKey]:
         """The data keys of these rows' subjects, and of no subject."""
         subjects = {row.subject for row in rows if row.subject is not None}
-        salts = await read_salts(self.connection, [Subject(subject) for subject in subjects])
+        found = {subject: self._kept[subject] for subject in subjects & self._kept.keys()}
+        if asked := subjects - found.keys():
+            found |= await self._read(asked)
         keys: dict[bytes | None, DataKey] = {None: common_key(self.keyring.master)}
-        return keys | {subject: data_key(self.keyring.master, subject, salt) for subject, salt in salts.items()}
+        return keys | {subject: key for subject, key in found.items() if key is not None}
+
+    async def _read(self, subjects: set[bytes]) -> dict[bytes, DataKey | None]:
+        """The keys of these subjects, None for each without a salt."""
+        salts = await read_salts(self.connection, [Subject(subject) for subject in subjects])
+        master = self.keyring.master
+        found = {each: data_key(master, each, salts[each]) if each in salts else None for each in subjects}
+        if len(self._kept) + len(found) > KEYS_KEPT_MAX:
+            self._kept.clear()
+        if len(found) <= KEYS_KEPT_MAX:
+            self._kept |= found
+        return found
 
     def opened(self, row: AttestationRow, keys: Mapping[bytes | None, DataKey], idx: int) -> Attestation | None:
         """The attestation, or None when its subject was erased since. Raises Untrusted or InvalidInput.

@@ -29,8 +29,8 @@ from ledger.base64_strict import decode_url
 from ledger.errors import TallystickError
 from ledger.node.fsck_batches import Opener
 from ledger.node.fsck_report import FsckReport
-from ledger.node.scoring import payload_of, registration_of
-from ledger.risk.model_rules import model_body
+from ledger.node.scoring import registration_of
+from ledger.risk.model_rules import approval_payload, model_body
 from ledger.store.fsck_rows import model_events
 from ledger.store.model_rows import ModelRow, read_models
 from ledger.store.shadow_rows import ShadowRow, shadows_with_scores
@@ -125,6 +125,7 @@ def _compare(report: FsckReport, where: str, row: ModelRow, said: _Told) -> None
         decides, said.promoted is not None, "model_differs", where, "decides without a promotion, or not with one"
     )
     approvals = () if said.promoted is None else said.promoted.approvals
+    due = approval_payload(row.digest, bytes.fromhex(registration.figures.challenger), registration.digest)
     for approval in approvals:
         signed = decode_url(approval.signature.split(".")[1])
-        report.equal(signed, payload_of(row), "model_differs", where, f"{approval.approver} signed for something else")
+        report.equal(signed, due, "model_differs", where, f"{approval.approver} signed for something else")

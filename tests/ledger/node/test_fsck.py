@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from ledger.attestation.credit_kinds import (
     Agreement,
@@ -33,7 +36,7 @@ from ledger.errors import InvalidInput, NotFound
 from ledger.node.alert_desk import AlertDesk, Step
 from ledger.node.checkpointer import FILE_NAME
 from ledger.node.contracts import Caller
-from ledger.node.fsck import fsck
+from ledger.node.fsck import fsck, fsck_over
 from ledger.node.fsck_report import FAULTS_KEPT_MAX, FsckReport
 from ledger.node.node import Node
 from ledger.node.participants import DEPLOYMENT
@@ -41,11 +44,12 @@ from ledger.node.portfolio import Portfolio
 from ledger.node.scoring import Asked, Scoring
 from ledger.node.watcher import Watcher, shipped_rules
 from ledger.store.attestation_rows import LAST_ID
+from ledger.store.database import Database
 from ledger.store.embedded import EmbeddedPostgres
 from ledger.types import Subject
 from tests.ledger.node.test_scoring import INPUTS, consented, decide_by, lend
-from tests.support.checks import artefact_for, asking, change, codes, enrol_app, ensure_sound, grant, report_of
-from tests.support.ledgers import KEYRING, ORIGIN, SOURCES, Lender, TestDatabase, fresh_database, running_node
+from tests.support.checks import artefact_for, asking, codes, enrol_app, ensure_sound, grant, report_of
+from tests.support.ledgers import KEYRING, ORIGIN, Lender, TestDatabase, fresh_database, running_node
 
 UNSAID = {
     "consent.log_id": "log", "entry.log_id": "log", "attestation.log_id": "log", "loan.log_id": "log", "tile.log_id": "log",
@@ -225,10 +229,34 @@ async def execute_a_contract(node: Node, lender: Lender) -> None:
     assert await node.contracts.history(Caller(tenant=lender.name), known.hash, (-1, -1), 2)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home of the module's ledger."""
-    return tmp_path_factory.mktemp("home")
+@dataclass
+class OpenLedger:
+    """A furnished ledger that is looked at again and again, and the two connections for it: who harms it, who looks."""
+
+    database: TestDatabase
+    admin: Any
+    auditor: Any
+
+    async def report(self) -> FsckReport:
+        """What fsck says of it now."""
+        return await fsck_over(self.auditor, KEYRING, origin=ORIGIN)
+
+
+@asynccontextmanager
+async def open_ledger(postgres: EmbeddedPostgres, size: int) -> AsyncIterator[OpenLedger]:
+    """A furnished ledger, sound before and sound again afterwards, past triggers and foreign keys in between."""
+    async with fresh_database(postgres, new=True) as database:
+        async with furnished(database, size=size):
+            pass
+        await ensure_sound(database)
+        admin, auditor = await asyncpg.connect(database.admin_dsn), await Database(database.audit_dsn).dedicated()
+        try:
+            await admin.execute("SET session_replication_role = replica")
+            yield OpenLedger(database, admin, auditor)
+            await ensure_sound(database)
+        finally:
+            await auditor.close()
+            await admin.close()
 
 
 async def columns_of(connection: Any) -> list[tuple[str, str, str]]:
@@ -242,7 +270,6 @@ async def columns_of(connection: Any) -> list[tuple[str, str, str]]:
 
 async def prepare_for_flips(connection: Any) -> None:
     """Take the constraints away, so that a flip is what a disk does, not what a statement may."""
-    await connection.execute("SET session_replication_role = replica")
     for table, name in await connection.fetch(
         "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace "
         "AND contype IN ('c', 'f') ORDER BY contype"
@@ -273,52 +300,46 @@ async def test_every_flipped_bit_that_something_signed_speaks_of_is_found(
 ) -> None:
     missed: list[str] = []
     tried = 0
-    async with fresh_database(postgres, new=True) as database:
-        async with furnished(database, size=size):
-            pass
-        await ensure_sound(database)
-        admin = await asyncpg.connect(database.admin_dsn)
-        await prepare_for_flips(admin)
-        await ensure_sound(database)
-        try:
-            for table, column, kind in await columns_of(admin):
-                name = f"{table}.{column}"
-                if name in UNSAID or not chosen(table):
+    async with open_ledger(postgres, size) as ledger:
+        await prepare_for_flips(ledger.admin)
+        assert (await ledger.report()).ok
+        for table, column, kind in await columns_of(ledger.admin):
+            name = f"{table}.{column}"
+            if name in UNSAID or not chosen(table):
+                continue
+            fit = FIT.get(kind, "{0} IS NOT NULL").format(column)
+            if table in COPIES and not await ledger.admin.fetchval(f"SELECT count(*) FROM {table} WHERE {fit}"):
+                missed.append(f"{name} has no row to flip")
+            for number, flip in enumerate(FLIPS[kind]):
+                if (name, number) in WEAK:
                     continue
-                fit = FIT.get(kind, "{0} IS NOT NULL").format(column)
-                if table in COPIES and not await admin.fetchval(f"SELECT count(*) FROM {table} WHERE {fit}"):
-                    missed.append(f"{name} has no row to flip")
-                for number, flip in enumerate(FLIPS[kind]):
-                    for place in await admin.fetch(
-                        f"(SELECT ctid FROM {table} WHERE {fit} ORDER BY ctid LIMIT 1) UNION "
-                        f"(SELECT ctid FROM {table} WHERE {fit} ORDER BY ctid DESC LIMIT 1)"
-                    ):
-                        if (name, number) in WEAK:
-                            continue
-                        changed = flip.format(column)
-                        if kind == "uuid":
-                            changed = f"encode({changed}, 'hex')::uuid"
-                        tried += 1
-                        if not await self_restoring(admin, database, table, column, changed, place[0]):
-                            missed.append(f"{name} flip {number} at {place[0]}")
-            await ensure_sound(database)
-        finally:
-            await admin.close()
+                changed = flip.format(column)
+                if kind == "uuid":
+                    changed = f"encode({changed}, 'hex')::uuid"
+                for place in await ledger.admin.fetch(
+                    f"(SELECT ctid FROM {table} WHERE {fit} ORDER BY ctid LIMIT 1) UNION "
+                    f"(SELECT ctid FROM {table} WHERE {fit} ORDER BY ctid DESC LIMIT 1)"
+                ):
+                    tried += 1
+                    if not await is_found(ledger, table, column, changed, place[0]):
+                        missed.append(f"{name} flip {number} at {place[0]}")
     assert missed == [], missed
     assert tried > (30 if size == 48 else 5)
 
 
-async def self_restoring(admin: Any, database: TestDatabase, table: str, column: str, changed: str, place: Any) -> bool:
+async def is_found(ledger: OpenLedger, table: str, column: str, changed: str, place: Any) -> bool:
     """Flip, look, flip back; whether fsck saw it."""
-    before = await admin.fetchval(f"SELECT {column} FROM {table} WHERE ctid = $1", place)
     try:
-        moved = await admin.fetchval(f"UPDATE {table} SET {column} = {changed} WHERE ctid = $1 RETURNING ctid", place)
+        moved, before = await ledger.admin.fetchrow(
+            f"WITH old(value) AS (SELECT {column} FROM {table} WHERE ctid = $1) UPDATE {table} SET {column} = {changed} "
+            f"FROM old WHERE {table}.ctid = $1 RETURNING {table}.ctid, old.value", place,
+        )  # fmt: skip
     except asyncpg.UniqueViolationError:
         return True
     try:
-        return not (await report_of(database)).ok
+        return not (await ledger.report()).ok
     finally:
-        await admin.execute(f"UPDATE {table} SET {column} = $2 WHERE ctid = $1", moved, before)
+        await ledger.admin.execute(f"UPDATE {table} SET {column} = $2 WHERE ctid = $1", moved, before)
 
 
 async def test_every_column_is_either_flipped_or_named_with_the_reason(postgres: EmbeddedPostgres) -> None:
@@ -383,70 +404,46 @@ ADDED = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def template(postgres: EmbeddedPostgres) -> dict[str, Any]:
-    """What the module's cases share: filled by the first of them."""
-    return {}
-
-
-@pytest.mark.parametrize("case", [*MISSING, *(f"added: {name}" for name in ADDED)])
-async def test_what_is_missing_or_added_is_named(
-    postgres: EmbeddedPostgres, template: dict[str, Any], case: str
-) -> None:
-    added = case.removeprefix("added: ")
-    statement, expected = ADDED[added] if case.startswith("added: ") else MISSING[case]
-    async with furnished_copy(postgres, template) as database:
-        await change(database, statement)
-        report = await report_of(database)
-        assert codes(report) >= expected
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whole(postgres: EmbeddedPostgres) -> AsyncIterator[OpenLedger]:
+    """What the module's cases share: each puts back the rows that it took away or added."""
+    async with open_ledger(postgres, 258) as ledger:
+        yield ledger
 
 
 @asynccontextmanager
-async def furnished_copy(postgres: EmbeddedPostgres, template: dict[str, Any]) -> AsyncIterator[TestDatabase]:
-    """A copy of one furnished database, made once a module."""
-    server = await asyncpg.connect(postgres.admin_dsn())
+async def harmed(ledger: OpenLedger, statement: str) -> AsyncIterator[None]:
+    """A ledger after a statement that takes rows from one table, adds some, or makes a table; undone afterwards."""
+    verb, table = re.match(r"(DELETE FROM|INSERT INTO|CREATE TABLE) (\w+)", statement).groups()  # type: ignore[union-attr]
+    undo = f"DROP TABLE {table}"
+    if verb != "CREATE TABLE":
+        await ledger.admin.execute(f"CREATE TEMP TABLE kept AS TABLE {table}")
+        undo = f"DELETE FROM {table}; INSERT INTO {table} TABLE kept; DROP TABLE kept"
     try:
-        if not template:
-            async with fresh_database(postgres, new=True) as first:
-                async with furnished(first):
-                    pass
-                source = first.admin_dsn.split("/")[3].split("?")[0]
-                whole = f"furnished_{SOURCES.random(6).hex()}"  # a worker may come back to this module
-                await server.execute(f"CREATE DATABASE {whole} TEMPLATE {source}")
-            template["name"] = whole
-        name = f"copy_{SOURCES.random(6).hex()}"
-        await server.execute(f"CREATE DATABASE {name} TEMPLATE {template['name']}")
-        await server.execute(f"GRANT CONNECT ON DATABASE {name} TO tallystick_app, tallystick_audit")
-        dsns = await dsns_of(postgres, name)
-        try:
-            yield dsns
-        finally:
-            await server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await ledger.admin.execute(statement)
+        yield
     finally:
-        await server.close()
+        await ledger.admin.execute(undo)
 
 
-async def dsns_of(postgres: EmbeddedPostgres, name: str) -> TestDatabase:
-    """The ways into a database of the session's server."""
-    app, audit = KEYRING.app_password.hex(), KEYRING.audit_password.hex()
-    return TestDatabase(
-        postgres.admin_dsn().replace("/postgres?", f"/{name}?"),
-        postgres.dsn("tallystick_app", app, name),
-        postgres.dsn("tallystick_audit", audit, name),
-    )
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("case", [*MISSING, *(f"added: {name}" for name in ADDED)])
+async def test_what_is_missing_or_added_is_named(whole: OpenLedger, case: str) -> None:
+    added = case.removeprefix("added: ")
+    statement, expected = ADDED[added] if case.startswith("added: ") else MISSING[case]
+    async with harmed(whole, statement):
+        assert codes(await whole.report()) >= expected
 
 
-async def test_a_furnished_ledger_is_sound_and_the_report_says_what_was_checked(
-    postgres: EmbeddedPostgres, template: dict[str, Any]
-) -> None:
-    async with furnished_copy(postgres, template) as database:
-        stages: list[tuple[str, int, int]] = []
-        report = await ensure_sound(database, progress=lambda *seen: stages.append(seen))
-        whole = report.as_dict()
-        assert (whole["ok"], whole["size"], whole["checked"]["tiles"], whole["checked"]["erased"]) == (True, 258, 1, 2)
-        assert whole["checked"]["opened"] + 2 == whole["checked"]["attestations"]
-        assert whole["checked"]["consents"] == 3 and whole["checked"]["keys"] == 12
-        assert ("entries", 258, 258) in stages
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_furnished_ledger_is_sound_and_the_report_says_what_was_checked(whole: OpenLedger) -> None:
+    stages: list[tuple[str, int, int]] = []
+    report = await ensure_sound(whole.database, progress=lambda *seen: stages.append(seen))
+    said = report.as_dict()
+    assert (said["ok"], said["size"], said["checked"]["tiles"], said["checked"]["erased"]) == (True, 258, 1, 2)
+    assert said["checked"]["opened"] + 2 == said["checked"]["attestations"]
+    assert said["checked"]["consents"] == 3 and said["checked"]["keys"] == 12
+    assert ("entries", 258, 258) in stages
 
 
 async def test_a_checkpoint_beside_the_database_that_is_ahead_or_forged_is_a_fault(

@@ -65,7 +65,7 @@ def undocumented(file: Path) -> list[str]:
 
 
 LIBRARY = [file for file in FILES if "verifier" not in file.parts]
-"""The verifier is one script that nobody imports from: its steps speak for themselves."""
+"""The verifier is scripts that nothing of ours imports from: their steps speak for themselves."""
 
 
 @pytest.mark.parametrize("file", LIBRARY, ids=name_of)

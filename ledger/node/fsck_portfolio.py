@@ -24,10 +24,10 @@ from ledger.loan.fold import fold
 from ledger.loan.state import LoanState, NeedsReplay, decode_state
 from ledger.loan.supersession import Told
 from ledger.node.fsck_batches import Opener
-from ledger.node.fsck_projections import indexes_of
+from ledger.node.fsck_projections import chains_of, indexes_of
 from ledger.node.fsck_report import FAULTS_KEPT_MAX, FsckReport, Progress
 from ledger.node.portfolio_refresh import loan_row, past_rows
-from ledger.store.attestation_rows import AttestationRow, chains
+from ledger.store.attestation_rows import AttestationRow
 from ledger.store.fsck_rows import Copied, lone_days, portfolio_days, portfolio_loans
 from ledger.store.portfolio_rows import PortfolioDay, PortfolioLoan
 from ledger.subject.sealing import DataKey
@@ -75,7 +75,7 @@ class _PortfolioCheck:
         starts = [
             (TenantId(x.loan.tenant), x.loan.last_batch, x.loan.last_position) for x in older if x.loan is not None
         ]
-        found = await chains(self._connection, starts, CHAIN_ROWS_MAX)
+        found = await chains_of(self._connection, starts, CHAIN_ROWS_MAX)
         if sum(map(len, found)) == CHAIN_ROWS_MAX and len(page) > 1:
             for each in page:
                 await self.page([each])

@@ -43,6 +43,9 @@ LOANS_A_PAGE: Final = 64
 CHAIN_ROWS_MAX: Final = 100_000
 """Attestations of one page of loans; also what stops a chain that was bent into a circle."""
 
+CHAIN_ROWS_FIRST: Final = 4_096
+"""Attestations that are asked for first: a page of short chains, or enough of a circle to see that it is one."""
+
 ROLES: Final = ("app", "bureau", "deployment", "lender")
 ACCOUNT_KINDS: Final = sorted(kind for kind, spec in SPECS.items() if spec.about == "account")
 
@@ -90,7 +93,7 @@ class ProjectionCheck:
 
     async def _check_page(self, page: list[LoanRow]) -> None:
         starts = [(TenantId(loan.tenant), loan.last_batch, loan.last_position) for loan in page]
-        found = await chains(self._connection, starts, CHAIN_ROWS_MAX)
+        found = await chains_of(self._connection, starts, CHAIN_ROWS_MAX)
         if sum(map(len, found)) == CHAIN_ROWS_MAX and len(page) > 1:
             for loan in page:
                 await self._check_page([loan])
@@ -143,7 +146,7 @@ class ProjectionCheck:
         while page := await loose_ends(self._connection, ACCOUNT_KINDS, after, LOANS_A_PAGE):
             after = page[-1]
             starts = [(TenantId(tenant), batch, position) for tenant, batch, position in page]
-            found = await chains(self._connection, starts, CHAIN_ROWS_MAX)
+            found = await chains_of(self._connection, starts, CHAIN_ROWS_MAX)
             every = [row for chain in found for row in chain]
             indexes, keys = await indexes_of(self._connection, every), await self._opener.keys_of(every)
             for (tenant, batch, position), chain in zip(page, found, strict=True):
@@ -198,3 +201,32 @@ async def indexes_of(connection: Connection, rows: Sequence[AttestationRow]) -> 
     keys = sorted({(TenantId(row.tenant), row.batch_id) for row in rows})
     entries = await entries_by_batch(connection, [key[0] for key in keys], [key[1] for key in keys])
     return {key: entry.idx for key, entry in entries.items()}
+
+
+async def chains_of(
+    connection: Connection, starts: Sequence[tuple[TenantId, UUID, int]], most: int
+) -> list[list[AttestationRow]]:
+    """What ``chains`` gives, ``most`` rows at most; of a chain that was bent into a circle only some rounds."""
+    limit = min(CHAIN_ROWS_FIRST, most)
+    while True:
+        found = await chains(connection, starts, limit)
+        if sum(map(len, found)) < limit or limit == most:
+            return found
+        if any(_is_circle(chain) for chain in found):
+            return found if len(starts) == 1 else await _one_by_one(connection, starts, most)
+        limit = min(limit * 5, most)
+
+
+async def _one_by_one(
+    connection: Connection, starts: Sequence[tuple[TenantId, UUID, int]], most: int
+) -> list[list[AttestationRow]]:
+    """So that a circle takes no rows from the others."""
+    found: list[list[AttestationRow]] = []
+    for start in starts:
+        found += await chains_of(connection, [start], most) if most else [[]]
+        most -= len(found[-1])
+    return found
+
+
+def _is_circle(chain: Sequence[AttestationRow]) -> bool:
+    return len({row[:3] for row in chain}) < len(chain)

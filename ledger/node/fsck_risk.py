@@ -24,13 +24,14 @@ import msgspec
 from ledger.attestation.risk_kinds import Alert
 from ledger.errors import TallystickError
 from ledger.node.fsck_batches import Opener
+from ledger.node.fsck_projections import chains_of
 from ledger.node.fsck_report import FsckReport, Progress
 from ledger.node.participants import DEPLOYMENT
 from ledger.node.risk_again import Placed, RiskAgain
 from ledger.node.watch_round import FOLLOWED_KINDS, wake_of
 from ledger.risk.borrower import TRAIL_MAX, Counts, Own, Shared, State, Trace, decode_own, decode_shared, encode_part
 from ledger.risk.rings import RING_DAYS, Ring
-from ledger.store.attestation_rows import AttestationRow, chains
+from ledger.store.attestation_rows import AttestationRow
 from ledger.store.contract_rows import all_ticks
 from ledger.store.fsck_rows import (
     alert_events,
@@ -124,7 +125,7 @@ class _RiskCheck:
         if self._cursor == (0, 0):
             return []  # no watcher ever ran: nothing may be stored
         starts = [(TenantId(tenant), *place) for tenant, *place in await loans_about(self._connection, group)]
-        found = await chains(self._connection, starts, CHAIN_ROWS_MAX + 1)  # type: ignore[arg-type]
+        found = await chains_of(self._connection, starts, CHAIN_ROWS_MAX + 1)  # type: ignore[arg-type]
         # A chain that was bent into a circle gives a row many times over.
         rows = {row[:3]: row for chain in found for row in chain if row.kind in FOLLOWED_KINDS}
         return [*rows.values(), *await enquiries_about(self._connection, group)]

@@ -37,6 +37,7 @@ from ledger.node.alert_desk import AlertDesk, Step
 from ledger.node.checkpointer import FILE_NAME
 from ledger.node.contracts import Caller
 from ledger.node.fsck import fsck, fsck_over
+from ledger.node.fsck_projections import CHAIN_ROWS_FIRST, CHAIN_ROWS_MAX, chains_of
 from ledger.node.fsck_report import FAULTS_KEPT_MAX, FsckReport
 from ledger.node.node import Node
 from ledger.node.participants import DEPLOYMENT
@@ -48,7 +49,7 @@ from ledger.store.database import Database
 from ledger.store.embedded import EmbeddedPostgres
 from ledger.types import Subject
 from tests.ledger.node.test_scoring import INPUTS, consented, decide_by, lend
-from tests.support.checks import artefact_for, asking, codes, enrol_app, ensure_sound, grant, report_of
+from tests.support.checks import artefact_for, asking, change, codes, enrol_app, ensure_sound, grant, report_of, rows_of
 from tests.support.ledgers import KEYRING, ORIGIN, Lender, TestDatabase, fresh_database, running_node
 
 UNSAID = {
@@ -499,3 +500,29 @@ async def test_everybody_elses_proofs_hold_after_an_erasure(database: TestDataba
         await node.publisher.publish(acacia.name, *acacia.batch(back))
         await node.consents.request(artefact_for(subject), asking("fintech"))
     await ensure_sound(database)
+
+
+async def test_a_chain_that_was_bent_into_a_circle_takes_no_rows_from_the_others(
+    node: Node, acacia: Lender, database: TestDatabase
+) -> None:
+    bent, whole = acacia.new_loan(), acacia.new_loan()
+    for events in (bent, whole, [acacia.repayment(whole)]):
+        await node.publisher.publish(acacia.name, *acacia.batch(events))
+    ((account, batch, position),) = await rows_of(
+        database, "SELECT account, last_batch, last_position FROM loan WHERE account = $1", bent[0].envelope.account
+    )
+    await change(
+        database,
+        f"UPDATE attestation SET previous_batch = '{batch}', previous_position = {position} "
+        f"WHERE batch_id = '{batch}' AND position = 0",
+    )
+    ends = await rows_of(database, "SELECT tenant, last_batch, last_position FROM loan ORDER BY account = $1", account)
+    auditor = await Database(database.audit_dsn).dedicated()
+    try:
+        found = await chains_of(auditor, ends, CHAIN_ROWS_MAX)  # type: ignore[arg-type]
+        assert [len(chain) for chain in found] == [3, CHAIN_ROWS_FIRST]
+        assert [len(chain) for chain in await chains_of(auditor, ends, 9)] == [3, 6]  # type: ignore[arg-type]
+        assert [len(chain) for chain in await chains_of(auditor, ends[::-1], 9)] == [6, 3]  # type: ignore[arg-type]
+    finally:
+        await auditor.close()
+    assert codes(await report_of(database)) == {"chain_differs"}

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -283,64 +283,146 @@ async def prepare_for_flips(connection: Any) -> None:
         await connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
 
 
-OF_THE_LOG = frozenset({"attestation", "checkpoint", "entry", "head"})
-OF_CONTRACTS = frozenset({"contract", "contract_effect", "day_tick"})
-ELSEWHERE = OF_THE_LOG | OF_CONTRACTS | COPIES | {"tile"}
+OF_THE_LOG = frozenset({"attestation", "entry", "head"})
+APART = {
+    frozenset({"checkpoint"}): {"checkpoint_differs", "checkpoint_forks", "checkpoint_untrusted", "log_shrank"},
+    frozenset({"consent"}): {"consent_differs"},
+    frozenset({"contract"}): {"contract_row_differs"},
+    frozenset({"contract_effect"}): {"effect_row_differs"},
+    frozenset({"portfolio_day", "portfolio_loan"}): {"portfolio_differs"},
+    frozenset({"risk_alert"}): {"alert_differs"},
+    frozenset({"risk_cursor", "risk_link", "risk_part"}): {"risk_cursor_differs", "risk_link_differs", "risk_part_differs"},
+    frozenset({"score_month"}): {"month_differs"},
+    frozenset({"signing_key"}): {"key_differs", "key_malformed"},
+}  # fmt: skip
+"""Tables that one part of fsck reads and no other, with the codes that only that part gives: of each such group a flip may
+stand beside flips of the others, and is still named by its own code. In each round one group is left alone, and must be
+found sound: so no flip is found by the noise of another."""
+ELSEWHERE = OF_THE_LOG.union({"tile"}, *APART)
+
+
+@dataclass(frozen=True)
+class Flip:
+    """One change of one column in one row."""
+
+    table: str
+    column: str
+    number: int
+    changed: str
+    place: Any
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column} flip {self.number} at {self.place}"
+
+
+async def flips_of(ledger: OpenLedger, chosen: Callable[[str], bool], missed: list[str]) -> AsyncIterator[Flip]:
+    """Every flip of the chosen tables, one after the other: a row moves when it is flipped, and moves back."""
+    for table, column, kind in await columns_of(ledger.admin):
+        name = f"{table}.{column}"
+        if name in UNSAID or not chosen(table):
+            continue
+        fit = FIT.get(kind, "{0} IS NOT NULL").format(column)
+        if table in COPIES and not await ledger.admin.fetchval(f"SELECT count(*) FROM {table} WHERE {fit}"):
+            missed.append(f"{name} has no row to flip")
+        for number, flip in enumerate(FLIPS[kind]):
+            if (name, number) in WEAK:
+                continue
+            changed = flip.format(column)
+            if kind == "uuid":
+                changed = f"encode({changed}, 'hex')::uuid"
+            for place in await ledger.admin.fetch(
+                f"(SELECT ctid FROM {table} WHERE {fit} ORDER BY ctid LIMIT 1) UNION "
+                f"(SELECT ctid FROM {table} WHERE {fit} ORDER BY ctid DESC LIMIT 1)"
+            ):
+                yield Flip(table, column, number, changed, place[0])
+
+
+@asynccontextmanager
+async def flipped(ledger: OpenLedger, flip: Flip) -> AsyncIterator[bool]:
+    """A ledger with a flip, then without it; False when the table itself refuses it."""
+    table, column = flip.table, flip.column
+    try:
+        moved, before = await ledger.admin.fetchrow(
+            f"WITH old(value) AS (SELECT {column} FROM {table} WHERE ctid = $1) UPDATE {table} SET {column} = "
+            f"{flip.changed} FROM old WHERE {table}.ctid = $1 RETURNING {table}.ctid, old.value", flip.place,
+        )  # fmt: skip
+    except asyncpg.UniqueViolationError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        back = await ledger.admin.fetchval(
+            f"UPDATE {table} SET {column} = $2 WHERE ctid = $1 RETURNING true", moved, before
+        )
+        assert back, f"{flip} was not undone"
 
 
 @pytest.mark.parametrize(
-    ("size", "chosen"),
-    [
-        (48, lambda table: table in OF_THE_LOG), (48, lambda table: table in OF_CONTRACTS),
-        (48, lambda table: table in COPIES), (48, lambda table: table not in ELSEWHERE),
-        (258, lambda table: table == "tile"),
-    ], ids=["log", "contracts", "copies", "others", "tiles"],
-)  # fmt: skip
+    "chosen", [lambda table: table in OF_THE_LOG, lambda table: table not in ELSEWHERE], ids=["log", "others"]
+)
 async def test_every_flipped_bit_that_something_signed_speaks_of_is_found(
-    postgres: EmbeddedPostgres, size: int, chosen: Callable[[str], bool]
+    postgres: EmbeddedPostgres, chosen: Callable[[str], bool]
 ) -> None:
+    async with open_ledger(postgres, 48) as ledger:
+        await prepare_for_flips(ledger.admin)
+        assert await tried_one_by_one(ledger, chosen) > 30
+
+
+async def tried_one_by_one(ledger: OpenLedger, chosen: Callable[[str], bool]) -> int:
+    """Make and undo each flip of the chosen tables; how many, when fsck saw every one."""
     missed: list[str] = []
     tried = 0
-    async with open_ledger(postgres, size) as ledger:
+    assert (await ledger.report()).ok
+    async for flip in flips_of(ledger, chosen, missed):
+        tried += 1
+        async with flipped(ledger, flip) as done:
+            if done and (await ledger.report()).ok:
+                missed.append(str(flip))
+    assert missed == [], missed
+    return tried
+
+
+async def test_every_flipped_bit_of_what_follows_from_the_log_is_found_by_its_own_code(
+    postgres: EmbeddedPostgres,
+) -> None:
+    missed: list[str] = []
+    tried = dict.fromkeys(APART, 0)
+    async with open_ledger(postgres, 48) as ledger:
         await prepare_for_flips(ledger.admin)
         assert (await ledger.report()).ok
-        for table, column, kind in await columns_of(ledger.admin):
-            name = f"{table}.{column}"
-            if name in UNSAID or not chosen(table):
-                continue
-            fit = FIT.get(kind, "{0} IS NOT NULL").format(column)
-            if table in COPIES and not await ledger.admin.fetchval(f"SELECT count(*) FROM {table} WHERE {fit}"):
-                missed.append(f"{name} has no row to flip")
-            for number, flip in enumerate(FLIPS[kind]):
-                if (name, number) in WEAK:
+        waiting = {tables: flips_of(ledger, tables.__contains__, missed) for tables in APART}
+        left_alone = 0
+        while waiting:
+            left_alone += 1
+            turn: dict[frozenset[str], Flip] = {}
+            for at, (tables, flips) in enumerate([*waiting.items()]):
+                if at == left_alone % len(waiting) and len(waiting) > 1:
                     continue
-                changed = flip.format(column)
-                if kind == "uuid":
-                    changed = f"encode({changed}, 'hex')::uuid"
-                for place in await ledger.admin.fetch(
-                    f"(SELECT ctid FROM {table} WHERE {fit} ORDER BY ctid LIMIT 1) UNION "
-                    f"(SELECT ctid FROM {table} WHERE {fit} ORDER BY ctid DESC LIMIT 1)"
-                ):
-                    tried += 1
-                    if not await is_found(ledger, table, column, changed, place[0]):
-                        missed.append(f"{name} flip {number} at {place[0]}")
+                flip = await anext(flips, None)
+                if flip is None:
+                    del waiting[tables]
+                else:
+                    turn[tables] = flip
+                    tried[tables] += 1
+            missed += await missed_of(ledger, turn)
     assert missed == [], missed
-    assert tried > (30 if size == 48 else 5)
+    assert min(tried.values()) >= 6, tried
 
 
-async def is_found(ledger: OpenLedger, table: str, column: str, changed: str, place: Any) -> bool:
-    """Flip, look, flip back; whether fsck saw it."""
-    try:
-        moved, before = await ledger.admin.fetchrow(
-            f"WITH old(value) AS (SELECT {column} FROM {table} WHERE ctid = $1) UPDATE {table} SET {column} = {changed} "
-            f"FROM old WHERE {table}.ctid = $1 RETURNING {table}.ctid, old.value", place,
-        )  # fmt: skip
-    except asyncpg.UniqueViolationError:
-        return True
-    try:
-        return not (await ledger.report()).ok
-    finally:
-        await ledger.admin.execute(f"UPDATE {table} SET {column} = $2 WHERE ctid = $1", moved, before)
+async def missed_of(ledger: OpenLedger, turn: dict[frozenset[str], Flip]) -> list[str]:
+    """The flips of one round that their own codes do not name, and groups that are named without a flip."""
+    async with AsyncExitStack() as stack:
+        done = {tables: flip for tables, flip in turn.items() if await stack.enter_async_context(flipped(ledger, flip))}
+        report = await ledger.report()
+    assert report.fault_count <= FAULTS_KEPT_MAX, report.faults
+    named = {tables for tables, own in APART.items() if own & codes(report)}
+    strangers = codes(report).difference(*APART.values())
+    return [
+        *(str(flip) for tables, flip in done.items() if tables not in named),
+        *(f"{sorted(tables)} named beside {[*map(str, done.values())]}" for tables in named - done.keys()),
+        *(f"{code} beside {[*map(str, done.values())]}" for code in strangers),
+    ]
 
 
 async def test_every_column_is_either_flipped_or_named_with_the_reason(postgres: EmbeddedPostgres) -> None:
@@ -410,6 +492,13 @@ async def whole(postgres: EmbeddedPostgres) -> AsyncIterator[OpenLedger]:
     """What the module's cases share: each puts back the rows that it took away or added."""
     async with open_ledger(postgres, 258) as ledger:
         yield ledger
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_flipped_bit_of_a_full_tile_is_found(whole: OpenLedger) -> None:
+    for name in ("tile_hashes_check", "tile_root_check", "tile_level_check", "tile_n_check"):
+        await whole.admin.execute(f"ALTER TABLE tile DROP CONSTRAINT {name}")
+    assert await tried_one_by_one(whole, lambda table: table == "tile") > 5
 
 
 @asynccontextmanager
@@ -489,13 +578,13 @@ def test_a_report_keeps_the_first_hundred_faults_and_counts_all() -> None:
 
 
 async def test_everybody_elses_proofs_hold_after_an_erasure(database: TestDatabase) -> None:
-    async with furnished(database) as (node, acacia, subject):
-        before = await node.log.inclusion(4, 258)
+    async with furnished(database, size=64) as (node, acacia, subject):
+        before, loans = await node.log.inclusion(4, 64), (await ensure_sound(database)).checked["loans"]
         await node.authority.erase(Subject(subject), "law")
-        assert await node.log.inclusion(4, 258) == before
+        assert await node.log.inclusion(4, 64) == before
         report = await ensure_sound(database)
         assert report.checked["erased"] > 2
-        assert report.checked["loans"] > 200
+        assert report.checked["loans"] == loans - 1
         back = acacia.new_loan(subject=subject)
         await node.publisher.publish(acacia.name, *acacia.batch(back))
         await node.consents.request(artefact_for(subject), asking("fintech"))

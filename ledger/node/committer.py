@@ -27,25 +27,23 @@ import asyncpg
 
 from ledger.errors import TallystickError, Unavailable
 from ledger.limits import COMMIT_PATIENCE, COMMIT_RETRIES_MAX, COPY_ATTESTATIONS_MIN
-from ledger.log.right_edge import FullTile, RightEdge
-from ledger.log.tiles import TileId
 from ledger.node.aftermath import Aftermath
 from ledger.node.chains import Chains
 from ledger.node.clock import Sources
 from ledger.node.commit_line import CommitLine, Outrun, Step, Ticket
 from ledger.node.executor import Executor
-from ledger.node.group_columns import acting_tenants, attestation_columns, entry_of, is_small, loan_columns
+from ledger.node.group_columns import acting_tenants, attestation_columns, is_small, loan_columns
 from ledger.node.group_fold import BatchRefused, GroupFold, Stale, read_cached
+from ledger.node.growth import Growth, Moved, grown
 from ledger.node.head_keeper import HeadKeeper
 from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey
-from ledger.node.pending import Committed, Pending
+from ledger.node.pending import Pending
 from ledger.node.projection import HistoriesNeeded, Projection
 from ledger.store.database import Connection, Database, begin
 from ledger.store.group_rows import STAGING, GroupColumns, stage_group, write_group
 from ledger.store.idempotency_rows import insert_idempotency
-from ledger.store.log_rows import EntryRow, Head, acknowledge, advance, bump_epoch, insert_tiles
+from ledger.store.log_rows import acknowledge, advance, bump_epoch, insert_tiles
 from ledger.store.small_commit import LoanMoved, commit_small
-from ledger.types import EntryIndex, UnixMillis
 
 
 class Renew(Protocol):
@@ -57,10 +55,6 @@ class Renew(Protocol):
 
 
 AfterAttempt = Callable[[list[Pending]], Awaitable[list[Pending]]]
-
-
-class _Moved(Exception):
-    """Somebody else committed between our read and our write."""
 
 
 class _Unknown(Exception):
@@ -131,7 +125,7 @@ class Committer:
                 await commit(connection, group, ticket)
             committed = True
             return []
-        except _Moved:
+        except Moved:
             await self._roll_back(reload=True)
         except Outrun:
             await self._roll_back(reload=False)
@@ -191,43 +185,32 @@ class Committer:
         await ticket.turn(Step.DONE)
         ticket.ensure_sound()
         async with self._keeper.turn:
-            before, edge = self._keeper.head, self._keeper.edge.copy()
-            head, entries, full = self._appended(before, edge, group)
-            if not full:
-                sending = asyncio.create_task(self._send_statement(connection, group, before, head, entries, changed))
+            growth = grown(self._keeper.head, self._keeper.edge, group, self._sources.now())
+            if not growth.full:
+                sending = asyncio.create_task(self._send_statement(connection, group, growth, changed))
                 await asyncio.sleep(0)  # it is on its way: the paths are worked out while the database is at work
                 try:
-                    paths = [tuple(edge.path(entry.idx)) for entry in entries]
+                    answers = growth.answers()
                 finally:
                     await sending
-                self._keeper.adopt(head, edge)
-        if full:  # one statement does not write tiles
+                self._keeper.adopt(growth.after, growth.edge)
+        if growth.full:  # one statement does not write tiles
             await begin(connection, tenants=acting_tenants(group))
             await self._write(connection, group, [], changed, ticket)
             return
-        for pending, entry, path in zip(group, entries, paths, strict=True):
-            pending.succeed(Committed(entry, head, path))
+        for pending, answer in zip(group, answers, strict=True):
+            pending.succeed(answer)
 
     async def _send_statement(
-        self,
-        connection: Any,
-        group: list[Pending],
-        before: Head,
-        after: Head,
-        entries: list[EntryRow],
-        changed: dict[LoanKey, CachedLoan],
+        self, connection: Any, group: list[Pending], growth: Growth, changed: dict[LoanKey, CachedLoan]
     ) -> None:
+        columns = list(attestation_columns(group)), list(loan_columns(changed))
         try:
             done = await commit_small(
-                connection,
-                acting_tenants(group),
-                before,
-                after,
-                entries,
-                (list(attestation_columns(group)), list(loan_columns(changed))),
+                connection, acting_tenants(group), growth.before, growth.after, growth.entries, columns
             )
         except LoanMoved:
-            raise _Moved from None
+            raise Moved from None
         except asyncpg.IntegrityConstraintViolationError:
             raise
         except BaseException as error:
@@ -235,7 +218,7 @@ class Committer:
         if self._doubtful:
             raise _Unknown
         if not done:
-            raise _Moved
+            raise Moved
 
     async def _turn_to_fold(self, ticket: Ticket) -> None:
         """Wait for the group before: until it is folded, or, when this one failed once, until it is over. Two groups that
@@ -291,7 +274,7 @@ class Committer:
         await ticket.turn(Step.WRITTEN)
         ticket.ensure_sound()
         if await write_group(connection, columns) != len(changed):
-            raise _Moved
+            raise Moved
         for pending in accepted:
             # The key first: of two equal requests at once the second is a repetition, not a second act that is refused.
             if pending.idempotency is not None and not await insert_idempotency(connection, pending.idempotency):
@@ -306,42 +289,25 @@ class Committer:
         await ticket.turn(Step.DONE)
         ticket.ensure_sound()
         async with self._keeper.turn:
-            head, edge, entries, closed = await self._advance(connection, accepted)
+            growth = await self._advance(connection, accepted)
             await self._send_commit(connection)
-            self._keeper.adopt(head, edge)
+            self._keeper.adopt(growth.after, growth.edge)
         _refuse(refused)
-        for pending, entry in zip(accepted, entries, strict=True):
-            pending.succeed(Committed(entry, head, tuple(edge.path(entry.idx, closed))))
+        for pending, answer in zip(accepted, growth.answers(), strict=True):
+            pending.succeed(answer)
 
-    async def _advance(
-        self, connection: Any, accepted: list[Pending]
-    ) -> tuple[Head, RightEdge, list[EntryRow], dict[TileId, bytes]]:
-        """Append to a copy of the edge and swap the head row; raises _Moved when it is not what we think."""
-        before, edge = self._keeper.head, self._keeper.edge.copy()
-        after, entries, full = self._appended(before, edge, accepted)
+    async def _advance(self, connection: Any, accepted: list[Pending]) -> Growth:
+        """Swap the head row and add the entries; raises Moved when it is not what we think."""
+        growth = grown(self._keeper.head, self._keeper.edge, accepted, self._sources.now())
         voids = sum(pending.voids_caches for pending in accepted)
-        if not await advance(connection, before, after, entries):
-            raise _Moved
-        if full:
-            await insert_tiles(connection, full)
+        if not await advance(connection, growth.before, growth.after, growth.entries):
+            raise Moved
+        if growth.full:
+            await insert_tiles(connection, growth.full)
         if voids:
             await bump_epoch(connection, voids)
-            after = Head(after.origin, after.size, after.root, after.frontier, before.epoch + voids, after.committed_at)
-        return after, edge, entries, dict(full)
-
-    def _appended(
-        self, before: Head, edge: RightEdge, group: list[Pending]
-    ) -> tuple[Head, list[EntryRow], list[FullTile]]:
-        """The head after the group, its entries, and the tiles that become full; appends to ``edge``."""
-        if any(pending.epoch != before.epoch for pending in group):
-            raise _Moved
-        if any(pending.idx not in (None, before.size + at) for at, pending in enumerate(group)):
-            raise _Moved
-        now = UnixMillis(max(self._sources.now(), before.committed_at + 1))
-        entries = [entry_of(pending, EntryIndex(before.size + at), now) for at, pending in enumerate(group)]
-        full = edge.append_many(entry.leaf_hash for entry in entries)
-        after = Head(before.origin, edge.size, edge.root(), edge.frontier().encode(), before.epoch, now)
-        return after, entries, full
+            growth = growth.with_epoch(growth.before.epoch + voids)
+        return growth
 
     async def _send_commit(self, connection: Any) -> None:
         try:

@@ -1,6 +1,5 @@
-"""What a group of batches writes: its entries, and its attestations and loans a column at a time.
+"""What a group of batches writes beside the log: its attestations and loans, a column at a time.
 
-    entry_of(pending, index, now)
     attestation_columns(accepted), loan_columns(changed)        pieces of at most PIECE_ROWS rows, made as they are sent
 
 A batch of thousands is put together in a fifth of the time that a row at a time takes (copy_format.py).
@@ -19,8 +18,7 @@ from ledger.node.pending import Pending
 from ledger.store.attestation_rows import AttestationColumns
 from ledger.store.copy_format import PIECE_ROWS
 from ledger.store.loan_rows import LoanColumns
-from ledger.store.log_rows import EntryRow
-from ledger.types import EntryIndex, TenantId, UnixMillis
+from ledger.types import TenantId
 
 
 def acting_tenants(group: list[Pending]) -> list[TenantId]:
@@ -35,15 +33,6 @@ def is_small(group: list[Pending]) -> bool:
     return sum(len(pending.sealed) for pending in group) < COPY_ATTESTATIONS_MIN and not any(
         pending.effect or pending.idempotency or pending.consents or pending.concern for pending in group
     )
-
-
-def entry_of(pending: Pending, idx: EntryIndex, now: UnixMillis) -> EntryRow:
-    """The log entry that a batch becomes."""
-    statement = pending.batch.statement
-    return EntryRow(
-        idx, TenantId(statement.tenant), statement.batch, pending.batch.leaf, pending.batch.token, statement.root,
-        statement.count, pending.stored_digest, now,
-    )  # fmt: skip
 
 
 _NOTHING_BEFORE: Final = (None, None)

@@ -21,7 +21,8 @@ from ledger.attestation.credit_kinds import (
 from ledger.attestation.envelope import Attestation
 from ledger.attestation.sharing_kinds import Deletion
 from ledger.errors import Refused
-from ledger.limits import REPLAY_STEPS_MAX
+from ledger.limits import BATCH_ATTESTATIONS_MAX, REPLAY_STEPS_MAX
+from ledger.node import projection
 from ledger.node.fsck import fsck
 from ledger.node.node import Node
 from ledger.types import AccountRef
@@ -178,11 +179,22 @@ async def test_another_process_replays_what_the_first_recorded(
     await sound(database)
 
 
-async def test_a_batch_that_changes_too_much_of_the_past_is_refused(node: Node, acacia: Lender) -> None:
-    loan = acacia.new_loan(10**9)
-    days = [date.fromordinal(date(2026, 1, 31).toordinal() - n) for n in range(500)]
-    payments = [acacia.repayment(loan, 1, effective_date=day) for day in days]
-    assert len(days) ** 2 // 2 > REPLAY_STEPS_MAX
+def test_a_batch_of_one_loan_can_reach_what_a_replay_may_cost() -> None:
+    assert BATCH_ATTESTATIONS_MAX**2 // 2 > REPLAY_STEPS_MAX
+
+
+async def test_a_batch_that_changes_too_much_of_the_past_is_refused(
+    node: Node, acacia: Lender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def batch(payments: int) -> list[Attestation]:
+        loan = acacia.new_loan(10**9)
+        days = [date.fromordinal(date(2026, 1, 31).toordinal() - n) for n in range(payments)]
+        return [*loan, *(acacia.repayment(loan, 1, effective_date=day) for day in days)]
+
+    before = len(acacia.new_loan(10**9))
+    # each payment but the first was made before the last one: it costs the loan's whole chain, itself counted
+    monkeypatch.setattr(projection, "REPLAY_STEPS_MAX", sum(before + n for n in range(2, 21)))
+    await publish(node, acacia, *batch(20))
     with pytest.raises(Refused) as caught:
-        await publish(node, acacia, *loan, *payments)
+        await publish(node, acacia, *batch(21))
     assert caught.value.code == "replay_too_long"

@@ -256,14 +256,21 @@ def _count(items: Iterator[Item]) -> int:
     return sum(1 for _ in items)
 
 
-def test_memory_stays_under_four_megabytes_however_long_the_file(invented_lines: list[bytes]) -> None:
-    stream = _Endless(invented_lines[1:-1], 30_000_000)
-    expected = stream.left * 300
+def _peak(lines: list[bytes], size: int) -> tuple[int, int]:
+    """Lines read of a file of that size, and the most memory that was held meanwhile."""
+    stream = _Endless(lines, size)
+    expected = stream.left * len(lines)
     tracemalloc.start()
     try:
         assert _count(read(cast(BinaryIO, stream))) == expected
-        peak = tracemalloc.get_traced_memory()[1]
+        return expected, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert expected > 60_000
-    assert peak < 4_000_000
+
+
+def test_memory_stays_under_four_megabytes_however_long_the_file(invented_lines: list[bytes]) -> None:
+    lines, peak = _peak(invented_lines[1:-1], 2_000_000)
+    more_lines, more = _peak(invented_lines[1:-1], 6_000_000)
+    assert max(peak, more) < 4_000_000
+    assert (lines, more_lines) == (4_200, 12_600)
+    assert more < peak + 8_400 * 40  # of a line of 300 bytes or more not even forty are kept

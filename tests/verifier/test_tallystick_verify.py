@@ -72,8 +72,14 @@ def every_place(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]
     return [path, *(place for name, child in children for place in every_place(child, (*path, name)))]
 
 
+def spelt(document: Any) -> bytes:
+    """What ``canonical`` makes of a document with names in ASCII, in a fifth of its time."""
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
 def test_no_member_can_be_changed_removed_or_added_anywhere(made: tuple[bytes, dict[str, Any]]) -> None:
     bundle, trust = made
+    assert spelt(json.loads(bundle)) == bundle  # so that no change is refused for its spelling
     random = Random(2)
     places = [place for place in every_place(json.loads(bundle)) if place]
     fixed = [place for place in places if len(place) <= 2 or place[0] in ("lines", "consent")]
@@ -92,8 +98,8 @@ def test_no_member_can_be_changed_removed_or_added_anywhere(made: tuple[bytes, d
                 before.append(0)
             else:
                 holder[place[-1]] = replacement
-            if canonical(document) != bundle:
-                assert verify_document(canonical(document), trust).code in (1, 2), (place, replacement)
+            if (changed := spelt(document)) != bundle:
+                assert verify_document(changed, trust).code in (1, 2), (place, replacement)
 
 
 @pytest.mark.parametrize("garbage", [

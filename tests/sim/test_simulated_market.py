@@ -24,6 +24,15 @@ def people() -> list[Borrower]:
     return make_world(PLAN)
 
 
+ALONE = replace(PLAN, rho_ppm=0)
+"""The same market, where each credit goes wrong by itself."""
+
+
+@pytest.fixture(scope="module")
+def alone() -> list[Borrower]:
+    return make_world(ALONE)
+
+
 @pytest.fixture(scope="module")
 def table(people: list[Borrower]) -> Table:
     return read_points(people, PLAN)
@@ -34,9 +43,8 @@ def test_the_small_market_looks_like_the_real_ones_within_twice_the_bounds(peopl
     assert missed == []
 
 
-def test_calibration_notices_a_market_whose_credits_go_wrong_alone() -> None:
-    alone = replace(PLAN, rho_ppm=0)
-    missed = {line.name for line in calibrate(make_world(alone), alone, looser=2.0) if not line.holds}
+def test_calibration_notices_a_market_whose_credits_go_wrong_alone(alone: list[Borrower]) -> None:
+    missed = {line.name for line in calibrate(alone, ALONE, looser=2.0) if not line.holds}
     assert {"odds ratio of ever overdue", "latent correlation of ever overdue"} <= missed
 
 
@@ -48,9 +56,8 @@ def test_the_ledger_view_warns_better_than_the_own_view_at_the_same_budget(table
     assert found["ledger"].lead > 0
 
 
-def test_where_credits_go_wrong_alone_the_ledger_view_adds_nothing() -> None:
-    alone = replace(PLAN, rho_ppm=0)
-    table = read_points(make_world(alone), alone, late=False)
+def test_where_credits_go_wrong_alone_the_ledger_view_adds_nothing(alone: list[Borrower]) -> None:
+    table = read_points(alone, ALONE, late=False)
     found = measure(table, seed=PLAN.seed, views=("own", "ledger"), alerts_per_thousand=BUDGET)
     assert abs(lift(found["ledger"], found["own"])) <= 0.05
     assert abs(found["ledger"].auc - found["own"].auc) < 0.01
@@ -114,9 +121,8 @@ def test_a_larger_market_holds_the_smaller_ones_borrowers_unchanged(people: list
     assert make_borrower(replace(PLAN, borrowers=9), 2) == people[2]
 
 
-def test_rho_moves_no_draw_but_whom_a_loan_follows(people: list[Borrower]) -> None:
-    alone = make_world(replace(PLAN, rho_ppm=0, borrowers=300))
-    for here, there in zip(people, alone, strict=False):
+def test_rho_moves_no_draw_but_whom_a_loan_follows(people: list[Borrower], alone: list[Borrower]) -> None:
+    for here, there in zip(people[:300], alone[:300], strict=True):
         assert here.enquiries == there.enquiries
         assert [(x.opened, x.lender, x.grade) for x in here.loans] == [
             (x.opened, x.lender, x.grade) for x in there.loans

@@ -73,6 +73,9 @@ from ledger.store.model_rows import (
 from ledger.store.shadow_rows import ShadowRow, insert_shadow
 from ledger.types import AccountRef, Subject, TenantId, UnixMillis
 
+CARDS_CACHED_MAX: Final = 64
+"""Cards kept ready to score by, each for a country and a consent's kinds of data: about 30 kB each."""
+
 MODELS_MAX: Final = 200
 """Models listed: every version of everything that a deployment is likely to try."""
 
@@ -326,7 +329,7 @@ def _ensure_allows(versions: list[ConsentRow], lender: TenantId, subject: Subjec
     return RESTRICTED.intersection(terms.fields)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=CARDS_CACHED_MAX)
 def _card(document: bytes, country: str, named: frozenset[str]) -> Scorecard:
     return load_card(document, allowed=allowed_kinds(country, named))
 

@@ -46,6 +46,9 @@ SUBJECTS_AT_ONCE: Final = 5_000
 OUTCOME_DAYS_MAX: Final = 1_830
 """Longest window of an outcome: five years."""
 
+TREES_CACHED_MAX: Final = 64
+"""Challengers kept ready to run, each for a country and a consent's kinds of data: about 100 kB each."""
+
 
 class MonthComparison(NamedTuple):
     """A month of a lender's under one challenger (SHA-256); ``scores`` counts every score it ran beside."""
@@ -106,7 +109,7 @@ def allowed_kinds(country: str, named: frozenset[str]) -> frozenset[str]:
     )
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=TREES_CACHED_MAX)
 def _trees(document: bytes, country: str, named: frozenset[str]) -> Trees | None:
     try:
         return load_trees(document, allowed=allowed_kinds(country, named))

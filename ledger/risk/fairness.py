@@ -49,10 +49,7 @@ def auc_ppm(points: Sequence[int], defaulted: Sequence[int]) -> int:
 
     Raises InvalidInput ``outcomes_one_sided`` when all paid or all defaulted.
     """
-    bad = sum(defaulted)
-    good = len(defaulted) - bad
-    if not bad or not good:
-        raise InvalidInput("outcomes_one_sided", "needs payers and defaulters")
+    bad, good = _both_sides(defaulted)
     halves = below = at = 0
     previous: int | None = None
     goods_at = 0
@@ -75,10 +72,7 @@ def ks_ppm(points: Sequence[int], defaulted: Sequence[int]) -> int:
 
     Raises InvalidInput ``outcomes_one_sided`` when all paid or all defaulted.
     """
-    bad = sum(defaulted)
-    good = len(defaulted) - bad
-    if not bad or not good:
-        raise InvalidInput("outcomes_one_sided", "needs payers and defaulters")
+    bad, good = _both_sides(defaulted)
     tally: dict[int, list[int]] = {}
     for value, label in zip(points, defaulted, strict=True):
         tally.setdefault(value, [0, 0])[label] += 1
@@ -87,6 +81,15 @@ def ks_ppm(points: Sequence[int], defaulted: Sequence[int]) -> int:
         goods, bads = goods + tally[value][0], bads + tally[value][1]
         widest = max(widest, bads * good - goods * bad)
     return round(Fraction(widest * 1_000_000, bad * good))
+
+
+def _both_sides(defaulted: Sequence[int]) -> tuple[int, int]:
+    """(defaulters, payers); there are some of each."""
+    bad = sum(defaulted)
+    good = len(defaulted) - bad
+    if not bad or not good:
+        raise InvalidInput("outcomes_one_sided", "needs payers and defaulters")
+    return bad, good
 
 
 def calibration_error_ppm(

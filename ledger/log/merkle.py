@@ -188,7 +188,7 @@ class Frontier:
     def __post_init__(self) -> None:
         if self.size < 0 or len(self.hashes) != self.size.bit_count():
             raise InvalidInput("frontier_invalid", "a frontier has one hash for each bit of its size", found=self.size)
-        if any(len(digest) != HASH_BYTES for digest in self.hashes):
+        if {*map(len, self.hashes)} - {HASH_BYTES}:
             raise InvalidInput("frontier_invalid", "a frontier holds hashes of 32 bytes")
 
     def append_many(self, leaf_hashes: Iterable[bytes]) -> Frontier:

@@ -4,7 +4,7 @@ Rules
 - For each tile level the hashes of its last, partial tile and the nodes above them inside it; beside them the roots of
   the perfect subtrees (the frontier).
 - An appended leaf costs one node hash on average; the tiles that it fills are handed back, once, to be stored.
-- ``copy`` is cheap: a commit works on a copy and drops it when it fails.
+- ``copy`` is cheap, whatever lies in the tiles: a commit works on a copy and drops it when it fails.
 - ``rebuild`` makes the same state from a size and the stored partial tiles, which is how a process starts.
 
 >>> edge = RightEdge()
@@ -49,9 +49,10 @@ class RightEdge:
 
     def __init__(self) -> None:
         self._size = 0
-        # By height: the nodes that lie in the partial tile of that height's level. Those at heights 0, 8, 16 and so on
-        # are the tile's own hashes; the ones between are kept so that a proof looks them up instead of hashing again.
-        self._nodes: list[list[bytes]] = [[] for _ in range(TILE_HEIGHT)]
+        # By height: the nodes that lie in the partial tile of that height's level, run together. Those at heights 0, 8,
+        # 16 and so on are the tile's own hashes; the ones between are kept so that a proof looks them up instead of
+        # hashing again. Runs are shared between copies: appending makes a new one of at most 8 KiB.
+        self._nodes: list[bytes] = [b""] * TILE_HEIGHT
         self._stack: list[bytes] = []
 
     @classmethod
@@ -77,10 +78,10 @@ class RightEdge:
         return TreeSize(self._size)
 
     def copy(self) -> RightEdge:
-        """An independent edge with the same state; copies at most 502 references a level."""
+        """An independent edge with the same state; copies a few references a level."""
         twin = RightEdge()
         twin._size = self._size
-        twin._nodes = [nodes[:] for nodes in self._nodes]
+        twin._nodes = self._nodes[:]
         twin._stack = self._stack[:]
         return twin
 
@@ -94,14 +95,14 @@ class RightEdge:
         full: list[FullTile] = []
         node, height, carry = leaf, 0, self._size
         self._size += 1
-        self._nodes[0].append(leaf)
+        self._nodes[0] += leaf
         while carry & 1:
             node = node_hash(self._stack.pop(), node)
             height += 1
             carry >>= 1
             if height % TILE_HEIGHT == 0:
                 full.append(self._close(height - TILE_HEIGHT))
-            self._nodes[height].append(node)
+            self._nodes[height] += node
         self._stack.append(node)
         return full
 
@@ -122,7 +123,7 @@ class RightEdge:
 
     def partial_tiles(self) -> dict[int, bytes]:
         """The partial tile of each level that has one."""
-        return {level: b"".join(hashes) for level, hashes in enumerate(self._nodes[::TILE_HEIGHT]) if hashes}
+        return {level: hashes for level, hashes in enumerate(self._nodes[::TILE_HEIGHT]) if hashes}
 
     def path(self, index: int, closed: Mapping[TileId, bytes] = _NONE_CLOSED) -> list[Digest]:
         """Inclusion path of a recent entry in the tree as it is now.
@@ -143,26 +144,26 @@ class RightEdge:
         return hash_from_tiles(node, self._size, closed)
 
     def _in_partial_tile(self, node: Node) -> Digest:
-        return Digest(self._nodes[node.height][node.index % (TILE_WIDTH >> node.height % TILE_HEIGHT)])
+        at = node.index % (TILE_WIDTH >> node.height % TILE_HEIGHT) * HASH_BYTES
+        return Digest(self._nodes[node.height][at : at + HASH_BYTES])
 
     def _close(self, bottom: int) -> FullTile:
         """Take away the tile that just became full, whose hashes are the nodes at height ``bottom``."""
         level = bottom // TILE_HEIGHT
-        data = b"".join(self._nodes[bottom])
-        for height in range(bottom, bottom + TILE_HEIGHT):
-            self._nodes[height] = []
+        data = self._nodes[bottom]
+        self._nodes[bottom : bottom + TILE_HEIGHT] = [b""] * TILE_HEIGHT
         if len(self._nodes) == bottom + TILE_HEIGHT:
-            self._nodes += [[] for _ in range(TILE_HEIGHT)]
+            self._nodes += [b""] * TILE_HEIGHT
         return TileId(level, full_tiles(self._size, level) - 1), data
 
 
-def _nodes_above(hashes: list[bytes]) -> list[list[bytes]]:
-    """A tile's hashes and the whole nodes above them, by height within the tile."""
+def _nodes_above(hashes: list[bytes]) -> list[bytes]:
+    """A tile's hashes and the whole nodes above them, by height within the tile, each height's run together."""
     levels = [hashes]
     while len(levels) < TILE_HEIGHT:
         pairs = zip(levels[-1][::2], levels[-1][1::2], strict=False)
         levels.append([node_hash(left, right) for left, right in pairs])
-    return levels
+    return list(map(b"".join, levels))
 
 
 def edge_of_entries(entries: Iterable[bytes]) -> RightEdge:

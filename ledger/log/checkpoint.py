@@ -55,10 +55,8 @@ class Checkpoint:
 
     def encode(self) -> bytes:
         """The checkpoint's text, which is what gets signed."""
-        return "".join(f"{line}\n" for line in self._lines()).encode()
-
-    def _lines(self) -> tuple[str, ...]:
-        return (self.origin, str(self.size), encode_standard(self.root), *self.extensions)
+        lines = (self.origin, str(self.size), encode_standard(self.root), *self.extensions, "")
+        return "\n".join(lines).encode()
 
     @staticmethod
     def parse(text: bytes) -> Checkpoint:

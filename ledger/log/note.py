@@ -139,7 +139,7 @@ class NoteSigner:
     ``InvalidInput`` ``skey_invalid`` or ``vkey_invalid``. The seed never shows in ``repr``.
     """
 
-    __slots__ = ("_private", "_seed", "verifier")
+    __slots__ = ("_key_id", "_private", "_seed", "verifier")
 
     def __init__(self, name: str, seed: bytes, algorithm: int = ED25519) -> None:
         if len(seed) != 32 or algorithm not in (ED25519, COSIGNATURE_V1):
@@ -147,6 +147,7 @@ class NoteSigner:
         self._seed = seed
         self._private = Ed25519PrivateKey.from_private_bytes(seed)
         self.verifier = NoteVerifier(name, algorithm, self._private.public_key().public_bytes_raw())
+        self._key_id = self.verifier.key_id
 
     @staticmethod
     def parse(skey: str) -> NoteSigner:
@@ -172,9 +173,7 @@ class NoteSigner:
     def sign(self, text: bytes) -> NoteSignature:
         """This key's signature over a note's text; raises ``InvalidInput`` ``note_malformed``, ``skey_invalid``."""
         _ensure_text(text)
-        if self.verifier.algorithm != ED25519:
-            raise _bad_skey()
-        return NoteSignature(self.verifier.name, self.verifier.key_id, self._private.sign(text))
+        return self._signature(text)
 
     def cosign(self, text: bytes, *, timestamp_s: int) -> NoteSignature:
         """A cosignature at Unix seconds ``timestamp_s``.
@@ -185,7 +184,13 @@ class NoteSigner:
         if self.verifier.algorithm != COSIGNATURE_V1 or not 0 <= timestamp_s < 2**63:
             raise _bad_skey()
         signature = timestamp_s.to_bytes(8, "big") + self._private.sign(cosigned_message(text, timestamp_s))
-        return NoteSignature(self.verifier.name, self.verifier.key_id, signature, timestamp_s)
+        return NoteSignature(self.verifier.name, self._key_id, signature, timestamp_s)
+
+    def _signature(self, text: bytes) -> NoteSignature:
+        """Over a text that was looked at."""
+        if self.verifier.algorithm != ED25519:
+            raise _bad_skey()
+        return NoteSignature(self.verifier.name, self._key_id, self._private.sign(text))
 
     def __repr__(self) -> str:
         return f"NoteSigner({self.verifier.encode()!r})"
@@ -193,12 +198,17 @@ class NoteSigner:
 
 def sign_note(text: bytes, signers: Sequence[NoteSigner]) -> bytes:
     """The note over ``text``, signatures in the signers' order; raises ``InvalidInput`` ``note_malformed``."""
-    return join_note(text, [signer.sign(text) for signer in signers])
+    _ensure_text(text)
+    return _joined(text, [signer._signature(text) for signer in signers])
 
 
 def join_note(text: bytes, signatures: Sequence[NoteSignature]) -> bytes:
     """The note of a text and signatures made elsewhere; raises ``InvalidInput`` ``note_malformed``."""
     _ensure_text(text)
+    return _joined(text, signatures)
+
+
+def _joined(text: bytes, signatures: Sequence[NoteSignature]) -> bytes:
     if not 0 < len(signatures) <= MAX_SIGNATURES:
         raise _malformed("one to 100 signatures")
     return text + b"\n" + "".join(signature.line() for signature in signatures).encode()

@@ -90,7 +90,7 @@ async def register_tenants(node: Node, dev_issuer: DevIssuer) -> None:
 
 def _graphql(services: Services, callers: Callers) -> GraphQLView:
     async def context_of(request: Request) -> Context:
-        return Context(await callers.of(request), services)
+        return Context(await callers.of(request.scope), services)
 
     return make_view(SCHEMA, context_of)
 
@@ -102,7 +102,7 @@ class _Application:
         handlers = problem_handlers()
         kept = {kind: handlers[kind] for kind in (TallystickError, HTTPException)}
         self._routed: ASGIApp = ExceptionMiddleware(Router(routes, redirect_slashes=False), handlers=kept)
-        self._direct = {"/graphql": graphql, BATCHES_PATH: ExceptionMiddleware(batches, handlers=kept)}
+        self._direct = {"/graphql": graphql, BATCHES_PATH: batches}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The router raises "no such route" only inside an application; else it would answer in plain text.

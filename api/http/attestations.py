@@ -33,7 +33,7 @@ def attestation_routes(publications: Publications, callers: Callers, cursors: Cu
     """The route over what was published."""
 
     async def list_own(request: Request) -> Response:
-        principal = await callers.require(request, Permission.BATCHES_READ)
+        principal = await callers.require(request.scope, Permission.BATCHES_READ)
         after = read_after(cursors, principal.tenant, request.query_params.get("after"))
         limit = read_limit(request.query_params.get("limit"))
         page = await publications.own_attestations(principal.tenant, after, limit)

@@ -17,20 +17,21 @@ Rules
 from __future__ import annotations
 
 from typing import Final
+from uuid import UUID
 
 import msgspec
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.auth.permissions import Permission
 from api.http.callers import Callers
+from api.http.guards import headers_of
 from ledger.errors import InvalidInput
 from ledger.limits import BATCH_BYTES_MAX
 from ledger.node.publisher import Publisher, Receipt
 
-STATEMENT_HEADER: Final = "tallystick-statement"
-MEDIA_TYPES: Final = frozenset({"application/x-ndjson", "application/octet-stream", "application/jsonl"})
+STATEMENT_HEADER: Final = b"tallystick-statement"
+MEDIA_TYPES: Final = frozenset({b"application/x-ndjson", b"application/octet-stream", b"application/jsonl"})
 """What a batch may be declared as; all are the same bytes."""
 
 
@@ -39,7 +40,7 @@ class ReceiptAnswer(msgspec.Struct, rename="camel"):
 
     index: int
     tree_size: int
-    batch: str
+    batch: UUID
     leaf_hash: bytes
     root: bytes
     count: int
@@ -58,7 +59,7 @@ def receipt_answer(receipt: Receipt) -> bytes:
         ReceiptAnswer(
             receipt.index,
             receipt.tree_size,
-            str(receipt.batch_id),
+            receipt.batch_id,
             receipt.leaf_hash,
             receipt.root,
             receipt.count,
@@ -78,21 +79,21 @@ def batch_app(publisher: Publisher, callers: Callers) -> ASGIApp:
     through a router (``bench publish``)."""
 
     async def publish(scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        if request.method != "POST":
-            raise HTTPException(405, headers={"allow": "POST"})
-        principal = await callers.require(request, Permission.ATTESTATIONS_PUBLISH)
-        statement = request.headers.get(STATEMENT_HEADER)
+        if scope["method"] != "POST":
+            raise InvalidInput("method_not_allowed", "not a method of this route", expected="POST")
+        principal = await callers.require(scope, Permission.ATTESTATIONS_PUBLISH)
+        headers = headers_of(scope)
+        statement = headers.get(STATEMENT_HEADER)
         if statement is None:
             raise InvalidInput("statement_missing", "the signed statement is missing", path="Tallystick-Statement")
-        declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        declared = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if declared not in MEDIA_TYPES:
             raise InvalidInput("media_type_unsupported", "send NDJSON", expected="application/x-ndjson")
         body = await read_body(receive)
-        receipt = await publisher.publish(principal.tenant, statement.encode("latin-1"), body)
+        receipt = await publisher.publish(principal.tenant, statement, body)
         answer = receipt_answer(receipt)
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        described = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+        await send({"type": "http.response.start", "status": 200, "headers": described})
         await send({"type": "http.response.body", "body": answer})
 
     return publish

@@ -3,8 +3,8 @@
 Rules
 - Each request gets an id of ours, never one of the caller's (it is written to the log); it is in ``X-Request-Id``.
 - Before the application runs: at most 64 header lines and 24 KiB of them, a path of 2 KiB; Authorization,
-  Content-Length, Content-Type and Host at most once; no Content-Length beside Transfer-Encoding (RFC 9112 section
-  6.1); no compressed body.
+  Content-Length, Content-Type, Host and Tallystick-Statement at most once; no Content-Length beside Transfer-Encoding
+  (RFC 9112 section 6.1); no compressed body.
 - A body has a bound by the route's prefix, in bytes and in seconds spent waiting for it; it is checked against
   Content-Length on arrival and against the bytes as they come. Time the application takes does not count.
 - Every answer carries nosniff, a content policy that allows nothing, no referrer, and ``no-store`` unless the route set
@@ -21,9 +21,10 @@ Put it outermost. It does not count requests per caller.
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import Callable, Iterable, Sequence
+import random
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from starlette.requests import ClientDisconnect
@@ -50,7 +51,10 @@ SECURITY_HEADERS: Final = {
 }
 """Headers of every answer; a route's own Cache-Control or Content-Security-Policy stands instead."""
 
-_ONCE: Final = frozenset({b"authorization", b"content-length", b"content-type", b"host"})
+_IDS: Final = random.Random()  # noqa: S311 - ids tell requests apart, they keep nothing secret
+_OURS: Final = frozenset({*SECURITY_HEADERS, b"x-request-id"})
+_ADDED: Final = tuple(SECURITY_HEADERS.items())
+_ONCE: Final = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"tallystick-statement"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def guarded(
     app: ASGIApp,
     *,
     body_limits: Sequence[BodyLimit] = BODY_LIMITS,
-    make_id: Callable[[], str] = lambda: secrets.token_hex(8),
+    make_id: Callable[[], str] = lambda: f"{_IDS.getrandbits(64):016x}",
 ) -> ASGIApp:
     """``app`` behind all guards. A path that no limit fits gets the small one."""
 
@@ -91,11 +95,19 @@ def guarded(
 
 
 def _limit_of(path: str, limits: Iterable[BodyLimit]) -> BodyLimit:
-    return next((limit for limit in limits if path.startswith(limit.prefix)), BODY_LIMITS[-1])
+    for limit in limits:
+        if path.startswith(limit.prefix):
+            return limit
+    return BODY_LIMITS[-1]
 
 
 class _Exchange:
     """One request and its answer."""
+
+    __slots__ = (
+        "_app", "_body_ended", "_declared", "_ended", "_id", "_limit", "_receive", "_received", "_refusal", "_scope",
+        "_send", "_started", "_waited_s",
+    )  # fmt: skip
 
     def __init__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, limit: BodyLimit) -> None:
         self._app, self._scope, self._receive, self._send, self._limit = app, scope, receive, send, limit
@@ -183,20 +195,32 @@ def check_request(scope: Scope, limit: BodyLimit) -> int | None:
     Raises ``InvalidInput``: ``target_too_long``, ``headers_too_large``, ``header_repeated``,
     ``content_length_invalid``, ``content_encoding_unsupported``, ``body_too_large``.
     """
-    headers: list[tuple[bytes, bytes]] = list(scope["headers"])
+    headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
     if len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"]) > TARGET_BYTES_MAX:
         raise InvalidInput(
             "target_too_long", "path and query are too long", expected=f"at most {TARGET_BYTES_MAX} bytes"
         )
-    if len(headers) > HEADERS_MAX or sum(len(name) + len(value) for name, value in headers) > HEADER_BYTES_MAX:
+    if len(headers) > HEADERS_MAX or sum(map(len, chain.from_iterable(headers))) > HEADER_BYTES_MAX:
         raise InvalidInput("headers_too_large", "too many headers", expected=f"{HEADERS_MAX}, {HEADER_BYTES_MAX} bytes")
-    names = [name.lower() for name, _ in headers]
-    if any(names.count(name) > 1 for name in _ONCE):
+    found = headers_of(scope)
+    if len(found) < len(headers) and any(len(lines_of(scope, name)) > 1 for name in _ONCE):
         raise InvalidInput("header_repeated", "a header stands twice that may stand once", path="headers")
-    found = {name.lower(): value for name, value in headers}
     if found.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise InvalidInput("content_encoding_unsupported", "send the body uncompressed", expected="identity")
     return _content_length(found, limit)
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """A request's headers by lower-case name, put together once; of one that stands twice, the last line."""
+    found: dict[bytes, bytes] | None = scope.get("tallystick.headers")
+    if found is None:
+        found = scope["tallystick.headers"] = {name.lower(): value for name, value in scope["headers"]}
+    return found
+
+
+def lines_of(scope: Scope, name: bytes) -> list[bytes]:
+    """Every line of a header, by its lower-case name."""
+    return [value for known, value in scope["headers"] if known.lower() == name]
 
 
 def _content_length(headers: dict[bytes, bytes], limit: BodyLimit) -> int | None:
@@ -215,8 +239,10 @@ def _body_too_large(limit: BodyLimit) -> InvalidInput:
     return InvalidInput("body_too_large", "the body is too large", expected=f"at most {limit.bytes_max} bytes")
 
 
-def _with_security_headers(headers: Iterable[tuple[bytes, bytes]], error_id: str) -> list[tuple[bytes, bytes]]:
-    kept = [(name, value) for name, value in headers if name.lower() != b"x-request-id"]
-    present = {name.lower() for name, _ in kept}
-    added = [(name, value) for name, value in SECURITY_HEADERS.items() if name not in present]
-    return [*kept, *added, (b"x-request-id", error_id.encode("ascii"))]
+def _with_security_headers(headers: Collection[tuple[bytes, bytes]], error_id: str) -> list[tuple[bytes, bytes]]:
+    own = b"x-request-id", error_id.encode("ascii")
+    present = {name.lower() for name, _ in headers}
+    if present.isdisjoint(_OURS):  # as nearly every answer
+        return [*headers, *_ADDED, own]
+    kept = [pair for pair in headers if pair[0].lower() != own[0]]
+    return [*kept, *(pair for pair in _ADDED if pair[0] not in present), own]

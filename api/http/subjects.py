@@ -43,7 +43,7 @@ def subject_routes(pseudonyms: Pseudonyms, callers: Callers) -> list[Route]:
     """The route over a deployment's pseudonyms."""
 
     async def resolve(request: Request) -> Response:
-        await callers.require(request, Permission.SUBJECTS_RESOLVE)
+        await callers.require(request.scope, Permission.SUBJECTS_RESOLVE)
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise InvalidInput("media_type_unsupported", "send JSON", expected="application/json")
         asked = _read(await request.body())

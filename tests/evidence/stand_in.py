@@ -27,9 +27,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from api.cli.ledger_client import Credentials
 from api.http.batches import BATCHES_PATH, STATEMENT_HEADER, receipt_answer
+from api.http.guards import headers_of
 from api.http.subjects import subject_routes
 from ledger.attestation.batch import split_lines, verify_statement
 from ledger.attestation.envelope import LEAF_PREFIX
@@ -75,17 +77,15 @@ class StandIn:
             exception_handlers={TallystickError: refusal},
         )
 
-    async def require(self, request: Request, permission: object) -> None:
+    async def require(self, scope: Scope, permission: object) -> None:
         """Let the lender in, and nobody else: what the real routes ask of ``Callers``."""
-        if request.headers.get("authorization") != f"Bearer {self._lender.token}":
+        if headers_of(scope).get(b"authorization") != f"Bearer {self._lender.token}".encode():
             raise HTTPException(401)
 
     async def _publish(self, request: Request) -> Response:
-        await self.require(request, None)
-        return Response(
-            self.answer(request.headers[STATEMENT_HEADER].encode("latin-1"), await request.body()),
-            media_type="application/json",
-        )
+        await self.require(request.scope, None)
+        answer = self.answer(headers_of(request.scope)[STATEMENT_HEADER], await request.body())
+        return Response(answer, media_type="application/json")
 
     def answer(self, token: bytes, body: bytes) -> bytes:
         """What the ledger answers to a batch. Raises as the ledger does for one that does not hold together."""

@@ -96,6 +96,16 @@ async def test_a_route_keeps_its_own_caching() -> None:
     assert b"cache-control" not in answer.headers
 
 
+async def test_a_route_names_no_request_in_place_of_the_guard() -> None:
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"X-Request-Id", b"mine")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    answer = await call(route)
+    assert answer.headers[b"x-request-id"] == b"id1"
+    assert b"X-Request-Id" not in answer.headers
+
+
 L = b"content-length"
 REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "a length over the bound": ({"headers": [(L, b"11")]}, 413, "body_too_large"),
@@ -116,6 +126,11 @@ REFUSED: dict[str, tuple[dict[str, Any], int, str]] = {
     "a compressed body": ({"headers": [(b"content-encoding", b"gzip")]}, 415, "content_encoding_unsupported"),
     "two tokens": ({"headers": [(b"authorization", b"a"), (b"authorization", b"b")]}, 400, "header_repeated"),
     "two hosts": ({"headers": [(b"host", b"a"), (b"host", b"b")]}, 400, "header_repeated"),
+    "two statements": (
+        {"headers": [(b"tallystick-statement", b"a"), (b"Tallystick-Statement", b"a")]},
+        400,
+        "header_repeated",
+    ),
     "65 headers": ({"headers": [(b"x", b"")] * 65}, 431, "headers_too_large"),
     "headers of 25 kB": ({"headers": [(b"x", bytes(25_000))]}, 431, "headers_too_large"),
     "a long path": ({"path": "/" + "a" * 2_048}, 414, "target_too_long"),

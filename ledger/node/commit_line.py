@@ -38,23 +38,32 @@ class Ticket:
         self._line = line
         self._previous = previous
         self._failures = line.failures
-        self._reached = [asyncio.Event() for _ in Step]
+        self._reached = -1
+        self._waiting: list[tuple[Step, asyncio.Future[None]]] = []  # mostly nobody, while one publisher is alone
 
     async def turn(self, step: Step) -> None:
         """Wait until every group before has reached ``step``: also those before one that left without its turn."""
         while (before := self._previous) is not None:
-            await before._reached[step].wait()
-            if not before._reached[Step.DONE].is_set():
+            if before._reached < step:
+                await before._until(step)
+            if before._reached < Step.DONE:
                 return  # it took its own turn at this step after all before it
             self._previous = before._previous
 
     def reach(self, step: Step) -> None:
         """This group has come so far."""
-        for passed in self._reached[: step + 1]:
-            passed.set()
+        self._reached = max(self._reached, step)
+        for awaited, future in self._waiting:
+            if awaited <= step and not future.done():
+                future.set_result(None)
         if step is Step.DONE:
-            while self._previous is not None and self._previous._reached[Step.DONE].is_set():
+            while self._previous is not None and self._previous._reached == Step.DONE:
                 self._previous = self._previous._previous  # or every ticket since the start would stay in memory
+
+    async def _until(self, step: Step) -> None:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((step, future))
+        await future
 
     def begin(self) -> None:
         """What is folded from here on rests on the groups that did not fail until now."""
@@ -77,6 +86,10 @@ class CommitLine:
         """A place at the end."""
         self._last = Ticket(self, self._last)
         return self._last
+
+    def is_last(self, ticket: Ticket) -> bool:
+        """Whether no group came after."""
+        return self._last is ticket
 
     def leave(self, ticket: Ticket, *, committed: bool) -> None:
         """The group is through, or gave up."""

@@ -32,18 +32,18 @@ from ledger.node.chains import Chains
 from ledger.node.clock import Sources
 from ledger.node.commit_line import CommitLine, Outrun, Step, Ticket
 from ledger.node.executor import Executor
-from ledger.node.group_columns import acting_tenants, attestation_columns, is_small, loan_columns
+from ledger.node.group_columns import acting_tenants, attestation_columns, is_small, loan_columns, single_rows
 from ledger.node.group_fold import BatchRefused, GroupFold, Stale, read_cached
 from ledger.node.growth import Growth, Moved, grown
 from ledger.node.head_keeper import HeadKeeper
 from ledger.node.loan_cache import CachedLoan, LoanCache, LoanKey
-from ledger.node.pending import Pending
+from ledger.node.pending import Committed, Pending
 from ledger.node.projection import HistoriesNeeded, Projection
 from ledger.store.database import Connection, Database, begin
 from ledger.store.group_rows import STAGING, GroupColumns, stage_group, write_group
 from ledger.store.idempotency_rows import insert_idempotency
 from ledger.store.log_rows import acknowledge, advance, bump_epoch, insert_tiles
-from ledger.store.small_commit import LoanMoved, commit_small
+from ledger.store.small_commit import LoanMoved, commit_one, commit_small
 
 
 class Renew(Protocol):
@@ -187,28 +187,30 @@ class Committer:
         async with self._keeper.turn:
             growth = grown(self._keeper.head, self._keeper.edge, group, self._sources.now())
             if not growth.full:
-                sending = asyncio.create_task(self._send_statement(connection, group, growth, changed))
-                await asyncio.sleep(0)  # it is on its way: the paths are worked out while the database is at work
-                try:
-                    answers = growth.answers()
-                finally:
-                    await sending
+                answers: list[Committed] = []
+                # The paths are worked out while the database is at work.
+                asyncio.get_running_loop().call_soon(lambda: answers.extend(growth.answers()))
+                await self._send_statement(connection, group, growth, changed)
                 self._keeper.adopt(growth.after, growth.edge)
         if growth.full:  # one statement does not write tiles
             await begin(connection, tenants=acting_tenants(group))
             await self._write(connection, group, [], changed, ticket)
             return
-        for pending, answer in zip(group, answers, strict=True):
+        for pending, answer in zip(group, answers or growth.answers(), strict=True):
             pending.succeed(answer)
+        if self._line.is_last(ticket):
+            await asyncio.sleep(0)  # nobody waits for what is tidied up from here on: the answer goes first
 
     async def _send_statement(
         self, connection: Any, group: list[Pending], growth: Growth, changed: dict[LoanKey, CachedLoan]
     ) -> None:
-        columns = list(attestation_columns(group)), list(loan_columns(changed))
+        before, after, entries, tenants = growth.before, growth.after, growth.entries, acting_tenants(group)
         try:
-            done = await commit_small(
-                connection, acting_tenants(group), growth.before, growth.after, growth.entries, columns
-            )
+            if len(changed) == len(group) == len(group[0].sealed) == 1:
+                done = await commit_one(connection, tenants, before, after, entries[0], *single_rows(group[0], changed))
+            else:
+                columns = list(attestation_columns(group)), list(loan_columns(changed))
+                done = await commit_small(connection, tenants, before, after, entries, columns)
         except LoanMoved:
             raise Moved from None
         except asyncpg.IntegrityConstraintViolationError:

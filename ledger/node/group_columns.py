@@ -8,7 +8,7 @@ A batch of thousands is put together in a fifth of the time that a row at a time
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from ledger.limits import COPY_ATTESTATIONS_MIN
 from ledger.loan.state import encode_state
@@ -30,9 +30,12 @@ def acting_tenants(group: list[Pending]) -> list[TenantId]:
 
 def is_small(group: list[Pending]) -> bool:
     """A group for one statement: few attestations, and nothing beside loans."""
-    return sum(len(pending.sealed) for pending in group) < COPY_ATTESTATIONS_MIN and not any(
-        pending.effect or pending.idempotency or pending.consents or pending.concern for pending in group
-    )
+    count = 0
+    for pending in group:
+        count += len(pending.sealed)
+        if pending.effect or pending.idempotency or pending.consents or pending.concern:
+            return False
+    return count < COPY_ATTESTATIONS_MIN
 
 
 _NOTHING_BEFORE: Final = (None, None)
@@ -60,6 +63,18 @@ def attestation_columns(accepted: Iterable[Pending]) -> Iterator[AttestationColu
                 path=pending.batch.paths[rows],
                 sealed=pending.sealed[rows],
             )
+
+
+def single_rows(pending: Pending, loans: Mapping[LoanKey, CachedLoan]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """One attestation and the one loan that it changed: the values of their columns."""
+    [(key, (version, last, state))] = loans.items()
+    [attestation], [before] = pending.batch.attestations, pending.chain
+    envelope = attestation.envelope
+    row = (
+        *pending.key, 0, envelope.id, envelope.kind, envelope.subject, *(before or _NOTHING_BEFORE),
+        attestation.commitment, pending.batch.paths[0], pending.sealed[0],
+    )  # fmt: skip
+    return row, (*split_key(key), state.subject, version, *last, encode_state(state))
 
 
 def loan_columns(loans: Mapping[LoanKey, CachedLoan]) -> Iterator[LoanColumns]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ledger.log.checkpoint import Checkpoint
 from ledger.log.right_edge import FullTile, RightEdge
+from ledger.log.tiles import split_hashes
 from ledger.node.pending import Committed, Pending
 from ledger.store.log_rows import EntryRow, Head
 from ledger.types import EntryIndex, TenantId, UnixMillis
@@ -38,17 +40,21 @@ class Growth(NamedTuple):
         )
 
     def answers(self) -> list[Committed]:
-        """Each entry with its path in the tree after."""
+        """Each entry with its path in the tree after, and that tree's checkpoint to be signed once it is committed."""
+        after = self.after
+        text = Checkpoint(after.origin, after.size, after.root).encode()
+        if len(self.entries) == 1:
+            # The path of a tree's last entry is all that was there before it, nearest subtree first.
+            return [Committed(self.entries[0], after, tuple(split_hashes(self.before.frontier)[::-1]), text)]
         closed = dict(self.full)
-        return [Committed(entry, self.after, tuple(self.edge.path(entry.idx, closed))) for entry in self.entries]
+        return [Committed(entry, after, tuple(self.edge.path(entry.idx, closed)), text) for entry in self.entries]
 
 
 def grown(before: Head, edge: RightEdge, group: Sequence[Pending], now: UnixMillis) -> Growth:
     """Append a group to a copy of ``edge``. Raises Moved when it was prepared for another epoch or another place."""
-    if any(pending.epoch != before.epoch for pending in group):
-        raise Moved
-    if any(pending.idx not in (None, before.size + at) for at, pending in enumerate(group)):
-        raise Moved
+    for at, pending in enumerate(group):
+        if pending.epoch != before.epoch or pending.idx not in (None, before.size + at):
+            raise Moved
     edge, now = edge.copy(), UnixMillis(max(now, before.committed_at + 1))
     entries = [_entry(pending, EntryIndex(before.size + at), now) for at, pending in enumerate(group)]
     full = edge.append_many(entry.leaf_hash for entry in entries)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from ledger.errors import InvalidInput, NotFound, Unavailable
 from ledger.limits import TILES_CACHED_MAX
 from ledger.log.checkpoint import Checkpoint, sign_checkpoint
-from ledger.log.note import NoteSigner
+from ledger.log.note import NoteSigner, sign_note
 from ledger.log.tiles import (
     TILE_WIDTH,
     BundleId,
@@ -47,13 +47,17 @@ class LogReader:
         self._signed: OrderedDict[int, bytes] = OrderedDict()
         self.frozen = ""
 
-    def signed(self, head: Head) -> bytes:
-        """The checkpoint of a committed head as a signed note. Raises Unavailable when signing is frozen."""
+    def signed(self, head: Head, text: bytes = b"") -> bytes:
+        """The checkpoint of a committed head as a signed note; ``text`` is that checkpoint, where it was written ahead.
+        Raises Unavailable when signing is frozen."""
         note = self._signed.get(head.size)
         if note is None:
             if self.frozen:
                 raise Unavailable("signing_frozen", self.frozen, advice="run './tallystick fsck'")
-            note = sign_checkpoint(Checkpoint(self._origin, head.size, head.root), self._signer)
+            if text:
+                note = sign_note(text, [self._signer])
+            else:
+                note = sign_checkpoint(Checkpoint(self._origin, head.size, head.root), self._signer)
             self._signed[head.size] = note
             if len(self._signed) > SIGNED_CACHED_MAX:
                 self._signed.popitem(last=False)

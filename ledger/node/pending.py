@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from ledger.attestation.batch import Batch
@@ -18,18 +19,19 @@ from ledger.types import TenantId
 Effect = Callable[[Connection], Awaitable[None]]
 
 
-@dataclass(frozen=True)
-class Committed:
+class Committed(NamedTuple):
     """Where a batch stands in the log. ``path`` proves the entry in the tree at ``head``; None for a batch that was
-    there already (read it from the tiles)."""
+    there already (read it from the tiles). ``text`` is the head's checkpoint, not signed yet; empty
+    when it was not written ahead."""
 
     entry: EntryRow
     head: Head
     path: tuple[bytes, ...] | None
+    text: bytes = b""
     duplicate: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Pending:
     """One prepared batch that waits, with what else belongs to its transaction."""
 

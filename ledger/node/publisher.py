@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Any, Final, TypeVar
 from uuid import UUID
+
+import msgspec
 
 from ledger.attestation.batch import Batch, Statement, assemble, read_head, verify_statement
 from ledger.attestation.envelope import Attestation, parse_lines
@@ -55,8 +55,10 @@ COMMITTERS: Final = 3
 """Groups under way at once: while PostgreSQL works on one, the other is folded here."""
 
 
-@dataclass(frozen=True)
-class Receipt:
+_Prepared = TypeVar("_Prepared")
+
+
+class Receipt(msgspec.Struct, frozen=True):
     """The answer to a publication: where the batch stands, and the proof. ``checkpoint`` is a signed note over
     ``tree_size`` entries; ``path`` leads from the entry's leaf hash to its root."""
 
@@ -172,8 +174,7 @@ class Publisher:
             if error.code != "key_unknown" or not await self._catch_up():
                 raise
             epoch, (statement, kid, lines) = self._epoch, self._head_of(tenant, token, body)
-        async with self._turn_of(len(lines)):
-            batch = assemble(statement, token, kid, await _parsed(lines), self._origin)
+        batch = await self._in_turn(len(lines), self._assembled(statement, token, kid, lines))
         row = participants.tenant(tenant)
         if batch.statement.tenant != tenant:
             raise Refused("tenant_differs", "the statement is another tenant's", path="$.tenant")
@@ -223,13 +224,16 @@ class Publisher:
         self._ensure_room(size_bytes)
         if self._log.frozen:
             raise Unavailable("signing_frozen", self._log.frozen, advice="run './tallystick fsck'")
-        async with self._turn_of(len(batch.attestations)):
-            pending = await self._prepared(batch, epoch, size_bytes=size_bytes, **rest)
+        preparing = self._prepared(batch, epoch, size_bytes=size_bytes, **rest)
+        pending = await self._in_turn(len(batch.attestations), preparing)
         self._ensure_room(size_bytes)  # others came while this one was sealed
         self._waiting.append(pending)
         self._waiting_bytes += size_bytes
         self._set_to_work()
         return await self._receipt(pending, await pending.future)
+
+    async def _assembled(self, statement: Statement, token: bytes, kid: str, lines: list[bytes]) -> Batch:
+        return assemble(statement, token, kid, await _parsed(lines), self._origin)
 
     async def _prepared(self, batch: Batch, epoch: int, **rest: Any) -> Pending:
         """Seal a batch, and find out what it is about."""
@@ -241,10 +245,13 @@ class Publisher:
             concern=self._book.concern(batch, keys), **rest,
         )  # fmt: skip
 
-    def _turn_of(self, attestations: int) -> AbstractAsyncContextManager[object]:
+    async def _in_turn(self, attestations: int, preparing: Awaitable[_Prepared]) -> _Prepared:
         """Large batches are prepared one after the other: the first is at the database while the second is read. Side by
         side they would all be ready at the same late moment, and the database idle until then."""
-        return self._preparing if attestations > BREATH_ATTESTATIONS else nullcontext()
+        if attestations <= BREATH_ATTESTATIONS:
+            return await preparing
+        async with self._preparing:
+            return await preparing
 
     def _ensure_room(self, size_bytes: int) -> None:
         if not self._open:
@@ -258,7 +265,7 @@ class Publisher:
             path = tuple(await self._log.inclusion(entry.idx, head.size))
         return Receipt(
             entry.idx, head.size, entry.batch_id, entry.leaf_hash, entry.root, entry.count, entry.committed_at, path,
-            self._log.signed(head), pending.batch.token, committed.duplicate,
+            self._log.signed(head, committed.text), pending.batch.token, committed.duplicate,
         )  # fmt: skip
 
     async def _renew(self, pending: Pending) -> None:

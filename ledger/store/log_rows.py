@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from ledger.log.right_edge import FullTile
 from ledger.log.tiles import tile_root
@@ -15,8 +17,7 @@ LOG_ID = 1
 """The log of this deployment. Every key begins with it, so that a database can hold more than one."""
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """The head row. ``epoch`` is what processes' caches are valid for."""
 
     origin: str
@@ -27,8 +28,7 @@ class Head:
     committed_at: int
 
 
-@dataclass(frozen=True)
-class EntryRow:
+class EntryRow(msgspec.Struct, frozen=True):
     """One log entry with what the store knows of its batch."""
 
     idx: EntryIndex

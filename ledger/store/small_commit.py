@@ -15,6 +15,7 @@ was read, tenants are set for this transaction alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import asyncpg
@@ -73,7 +74,9 @@ _COMMIT_MANY: Final = _COMMIT.format(**_sources())
 _COMMIT_ONE: Final = f"SELECT commit_one({', '.join(f'${number}' for number in range(1, 36))})"
 
 
-_ENTRY_COLUMNS: Final = ("idx", "tenant", "batch_id", "leaf_hash", "statement", "root", "count", "stored_digest")
+_values_of_entry: Final = attrgetter(
+    "idx", "tenant", "batch_id", "leaf_hash", "statement", "root", "count", "stored_digest"
+)  # fmt: skip
 
 
 class LoanMoved(Exception):
@@ -92,20 +95,34 @@ async def commit_small(
 
     Any other exception leaves the outcome unknown, as that of a COMMIT.
     """
-    rows = [[getattr(entry, name) for entry in entries] for name in _ENTRY_COLUMNS]
-    common = (
+    rows = zip(*map(_values_of_entry, entries), strict=True)
+    attestations, loans = columns
+    written = arrays_of(loans, LoanColumns)
+    return await _commit(
+        connection, _COMMIT_MANY, *_heads(tenants, before, after), *rows, *written,
+        *arrays_of(attestations, AttestationColumns), len(written[0]),
+    )  # fmt: skip
+
+
+async def commit_one(
+    connection: Any, tenants: Sequence[TenantId], before: Head, after: Head, entry: EntryRow,
+    attestation: Sequence[Any], loan: Sequence[Any],
+) -> bool:  # fmt: skip
+    """The same for one attestation on one loan, given as the values of their columns."""
+    heads = _heads(tenants, before, after)
+    return await _commit(connection, _COMMIT_ONE, *heads, *_values_of_entry(entry), *loan, *attestation)
+
+
+def _heads(tenants: Sequence[TenantId], before: Head, after: Head) -> tuple[Any, ...]:
+    return (
         ",".join(tenants), LOG_ID, before.size, after.size, after.root, after.frontier, after.committed_at, before.root,
         before.epoch,
     )  # fmt: skip
-    attestations, loans = columns
+
+
+async def _commit(connection: Any, statement: str, *values: Any) -> bool:
     try:
-        if len(entries) == len(loans) == len(attestations) == len(loans[0].version) == len(attestations[0].id) == 1:
-            values = [only for part in (rows, loans[0], attestations[0]) for (only,) in part]
-            return bool(await connection.fetchval(_COMMIT_ONE, *common, *values))
-        written = arrays_of(loans, LoanColumns)
-        return bool(await connection.fetchval(
-            _COMMIT_MANY, *common, *rows, *written, *arrays_of(attestations, AttestationColumns), len(written[0]),
-        ))  # fmt: skip
+        return bool(await connection.fetchval(statement, *values))
     except asyncpg.PostgresError as error:
         if error.sqlstate == "TS001":
             raise LoanMoved from None

@@ -119,6 +119,26 @@ async def test_a_commit_outruns_nobody() -> None:
     assert line.failures == 0
 
 
+async def test_a_group_learns_whether_one_came_after_it() -> None:
+    line = CommitLine()
+    first = line.join()
+    assert line.is_last(first)
+    second = line.join()
+    assert (line.is_last(first), line.is_last(second)) == (False, True)
+
+
+async def test_a_group_that_is_no_longer_awaited_holds_nobody_back() -> None:
+    line = CommitLine()
+    first, second, third = line.join(), line.join(), line.join()
+    gone = asyncio.create_task(second.turn(Step.FOLDED))
+    waiting = asyncio.create_task(third.turn(Step.DONE))
+    await settle()
+    gone.cancel()
+    line.leave(first, committed=True)
+    line.leave(second, committed=False)
+    await asyncio.wait_for(waiting, 1)
+
+
 async def test_a_group_that_gives_up_holds_nobody_back() -> None:
     line = CommitLine()
     first, second = line.join(), line.join()

@@ -59,7 +59,7 @@ async def request(storm: Storm, client: httpx.AsyncClient, lender: Lender) -> di
 async def test_killed_in_the_middle_of_its_very_first_start_it_starts_again() -> None:
     dice = random.Random(SEED)
     async with running_storm(SEED, hold=False) as (storm, _), httpx.AsyncClient(timeout=60) as client:
-        for _ in range(5):
+        for _ in range(3):
             process = await real_server(storm)
             await asyncio.sleep(dice.uniform(0.4, 2.5))
             process.kill()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -45,12 +45,28 @@ async def two_tenants(database: TestDatabase) -> AsyncIterator[Node]:
         yield node
 
 
-@pytest.fixture
-async def database(postgres: EmbeddedPostgres) -> AsyncIterator[TestDatabase]:
+@asynccontextmanager
+async def filled(postgres: EmbeddedPostgres) -> AsyncIterator[TestDatabase]:
     """A database with both tenants."""
     async with fresh_database(postgres) as found:
         async with two_tenants(found):
             pass
+        yield found
+
+
+@pytest.fixture(scope="module")
+def database(postgres: EmbeddedPostgres) -> Iterator[TestDatabase]:
+    """One for all probes that leave it as it was."""
+    with asyncio.Runner() as runner:
+        both = filled(postgres)
+        yield runner.run(both.__aenter__())
+        runner.run(both.__aexit__(None, None, None))
+
+
+@pytest.fixture
+async def own_database(postgres: EmbeddedPostgres) -> AsyncIterator[TestDatabase]:
+    """One for a test that changes it."""
+    async with filled(postgres) as found:
         yield found
 
 
@@ -272,10 +288,10 @@ async def test_a_superuser_or_a_role_that_bypasses_policies_is_refused(
         await admin.close()
 
 
-async def test_errors_and_logs_name_nobody(database: TestDatabase, caplog: pytest.LogCaptureFixture) -> None:
+async def test_errors_and_logs_name_nobody(own_database: TestDatabase, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     told: list[str] = []
-    async with running_node(database) as node:
+    async with running_node(own_database) as node:
         baobab = Lender("cypress")
         await baobab.enrol(node)
         loan = baobab.new_loan(account=CANARY, subject=CANARY)
@@ -335,28 +351,33 @@ async def test_every_rule_has_a_planted_fault() -> None:
     assert PLANTED.keys() | NOT_PLANTED.keys() == RULES.keys()
 
 
+@asynccontextmanager
+async def planted(database: TestDatabase, commands: str) -> AsyncIterator[set[str]]:
+    """The rules that are broken after these commands, which are undone in the end."""
+    admin = await asyncpg.connect(database.admin_dsn)
+    change = admin.transaction()
+    await change.start()
+    try:
+        await admin.execute(commands)
+        await admin.execute("RESET ROLE")
+        yield {finding.rule for finding in await audit_catalogue(admin)}
+    finally:
+        await change.rollback()
+        await admin.close()
+
+
 @pytest.mark.parametrize("rule", PLANTED)
-async def test_a_planted_fault_is_found(postgres: EmbeddedPostgres, rule: str) -> None:
-    async with fresh_database(postgres) as scratch:
-        admin = await asyncpg.connect(scratch.admin_dsn)
-        try:
-            await admin.execute(PLANTED[rule])
-            await admin.execute("RESET ROLE")
-            assert rule in {finding.rule for finding in await audit_catalogue(admin)}
-        finally:
-            await admin.execute("REVOKE tallystick_owner FROM tallystick_app")
-            await admin.close()
+async def test_a_planted_fault_is_found(database: TestDatabase, rule: str) -> None:
+    async with planted(database, PLANTED[rule]) as found:
+        assert rule in found
 
 
 @pytest.mark.parametrize("command", ["GRANT TRUNCATE ON loan TO tallystick_app",
                                      "GRANT DELETE ON entry TO tallystick_audit",
                                      "GRANT UPDATE (origin) ON head TO tallystick_app"])  # fmt: skip
-async def test_any_way_to_change_the_log_is_found(postgres: EmbeddedPostgres, command: str) -> None:
-    async with fresh_database(postgres) as scratch:
-        admin = await asyncpg.connect(scratch.admin_dsn)
-        await admin.execute(command)
-        assert "log_mutable" in {finding.rule for finding in await audit_catalogue(admin)}
-        await admin.close()
+async def test_any_way_to_change_the_log_is_found(database: TestDatabase, command: str) -> None:
+    async with planted(database, command) as found:
+        assert "log_mutable" in found
 
 
 async def test_a_role_that_gains_a_power_is_found(database: TestDatabase) -> None:

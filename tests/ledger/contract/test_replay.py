@@ -32,7 +32,7 @@ from tests.support.contract_logs import (
 from tests.support.contracts import ALERT, BOTH, PENALTY, document, rule
 
 ROOT = Path(__file__).resolve().parents[3]
-EVENTS, SEED = 20_000, 20_260_301
+EVENTS, SEED = 6_000, 20_260_301
 PROGRAM = f"""
 from tests.support.contract_logs import busy_log
 print(busy_log({EVENTS}, {SEED}).along.report().root.hex())
@@ -46,13 +46,13 @@ def other_process() -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def test_twenty_thousand_events_replay_identically_and_in_two_processes(other_process: subprocess.Popen[str]) -> None:
+def test_thousands_of_events_replay_identically_and_in_two_processes(other_process: subprocess.Popen[str]) -> None:
     log = busy_log(EVENTS, SEED).entries
     report = replay(log)
     assert report.attestations == len(log) >= EVENTS
     assert report.faults == ()
-    assert report.effects == sum(isinstance(entry.attestation.body, Effect) for entry in log) > 1_000
-    assert report.executions > 50_000
+    assert report.effects == sum(isinstance(entry.attestation.body, Effect) for entry in log) > 300
+    assert report.executions > 15_000
     assert other_process.communicate()[0].strip() == report.root.hex()
 
 

@@ -191,7 +191,7 @@ async def test_no_read_stands_after_the_revoke_that_ends_its_consent(
 ) -> None:
     app = await enrol_app(node)
     served = refused = 0
-    for turn in range(0, 20, 2):
+    for turn in range(0, 20, 3):
         loan = acacia.new_loan()
         subject = Subject(loan[0].envelope.subject or b"")
         await node.publisher.publish(acacia.name, *acacia.batch(loan))

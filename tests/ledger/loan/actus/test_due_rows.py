@@ -258,11 +258,20 @@ def test_principal_parts_add_up_to_the_principal(facts: dict[str, Any], form: st
 @settings(max_examples=40, deadline=None)
 @given(facts=AMORTISING, payment=AMOUNTS)
 def test_interest_that_joined_the_principal_is_paid_back_too(facts: dict[str, Any], payment: int) -> None:
-    facts = facts | {"principal": facts["principal"] % 10**7 + 1}  # grows with interest: stay below the largest amount
+    # The debt grows with its interest; in forty years at 60 % still below the largest amount.
+    facts = facts | {"principal": facts["principal"] % 10**7 + 1, "rate_ppm": facts["rate_ppm"] % 600_000}
     schedule = due_rows(terms_of(amortising("negative_amortisation", facts, payment=payment)))
     rows = check(schedule, facts["principal"])
     assert schedule.capitalised >= 0
     assert all(row.principal + row.interest <= payment for row in rows[:-1])
+
+
+def test_a_debt_that_grows_past_the_largest_amount_is_refused() -> None:
+    facts = {"principal": 2, "rate_ppm": 2_003_182, "disbursed": date(2015, 1, 1), "first_in_days": 68,
+             "frequency": "annual", "instalments": 35, "day_count": "actual/365", "month_ends": False}  # fmt: skip
+    with pytest.raises(InvalidInput) as caught:
+        due_rows(terms_of(amortising("negative_amortisation", facts, payment=1)))
+    assert caught.value.code == "amount_too_large"
 
 
 @settings(max_examples=40, deadline=None)

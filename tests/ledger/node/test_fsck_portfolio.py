@@ -9,8 +9,8 @@ import pytest
 from ledger.node.node import Node
 from ledger.node.portfolio import Portfolio
 from ledger.types import Subject
-from tests.ledger.node.test_fsck import keep_a_portfolio
 from tests.support.checks import change, codes, ensure_sound, report_of, rows_of
+from tests.support.furnished import keep_a_portfolio
 from tests.support.ledgers import Lender, TestDatabase
 
 CHANGES = {

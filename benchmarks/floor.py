@@ -19,8 +19,7 @@ CREATE TABLE floor.loan (LIKE public.loan INCLUDING ALL) WITH (fillfactor = 70);
 INSERT INTO floor.attestation SELECT * FROM public.attestation;
 INSERT INTO floor.loan SELECT * FROM public.loan;
 ANALYZE floor.attestation;
-ANALYZE floor.loan;
-CHECKPOINT
+ANALYZE floor.loan
 """
 _UPDATE = """
 UPDATE floor.loan l SET version = l.version + 1, last_batch = u.last_batch, last_position = u.last_position,

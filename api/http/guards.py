@@ -203,7 +203,8 @@ def check_request(scope: Scope, limit: BodyLimit) -> int | None:
     if len(headers) > HEADERS_MAX or sum(map(len, chain.from_iterable(headers))) > HEADER_BYTES_MAX:
         raise InvalidInput("headers_too_large", "too many headers", expected=f"{HEADERS_MAX}, {HEADER_BYTES_MAX} bytes")
     found = headers_of(scope)
-    if len(found) < len(headers) and any(len(lines_of(scope, name)) > 1 for name in _ONCE):
+    names = [name.lower() for name, _ in headers]
+    if len(found) < len(names) and any(names.count(name) > 1 for name in _ONCE):
         raise InvalidInput("header_repeated", "a header stands twice that may stand once", path="headers")
     if found.get(b"content-encoding", b"identity").strip().lower() != b"identity":
         raise InvalidInput("content_encoding_unsupported", "send the body uncompressed", expected="identity")
@@ -216,11 +217,6 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     if found is None:
         found = scope["tallystick.headers"] = {name.lower(): value for name, value in scope["headers"]}
     return found
-
-
-def lines_of(scope: Scope, name: bytes) -> list[bytes]:
-    """Every line of a header, by its lower-case name."""
-    return [value for known, value in scope["headers"] if known.lower() == name]
 
 
 def _content_length(headers: dict[bytes, bytes], limit: BodyLimit) -> int | None:

@@ -106,9 +106,8 @@ async def _checked(
     await check_alerts(report, opener, progress)
     await check_risk(report, opener, head.size, progress)
     await check_models(report, opener)
-    await check_months(
-        report, opener, report.checked["entries"], progress
-    )  # those that are there, whatever the head says
+    entries_there = report.checked["entries"]  # whatever the head says
+    await check_months(report, opener, entries_there, progress)
     await check_contracts(report, opener, head.size, progress)
     for finding in await audit_catalogue(connection):
         report.add(f"catalogue_{finding.rule}", finding.where, finding.message)

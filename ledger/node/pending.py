@@ -21,8 +21,8 @@ Effect = Callable[[Connection], Awaitable[None]]
 
 class Committed(NamedTuple):
     """Where a batch stands in the log. ``path`` proves the entry in the tree at ``head``; None for a batch that was
-    there already (read it from the tiles). ``text`` is the head's checkpoint, not signed yet; empty
-    when it was not written ahead."""
+    there already (read it from the tiles). ``text`` is the head's checkpoint, not signed yet; empty when it was not
+    written ahead."""
 
     entry: EntryRow
     head: Head

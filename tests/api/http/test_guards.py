@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.graphql.http_view import make_view
 from api.http.errors import problem_handlers
@@ -86,22 +86,24 @@ async def test_an_answer_passes_with_the_headers_that_all_have() -> None:
     }
 
 
-async def test_a_route_keeps_its_own_caching() -> None:
-    async def tile(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"Cache-Control", b"immutable")]})
+def answering(name: bytes, value: bytes) -> ASGIApp:
+    """A route that answers with one header of its own."""
+
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(name, value)]})
         await send({"type": "http.response.body", "body": b""})
 
-    answer = await call(tile)
+    return route
+
+
+async def test_a_route_keeps_its_own_caching() -> None:
+    answer = await call(answering(b"Cache-Control", b"immutable"))
     assert answer.headers[b"Cache-Control"] == b"immutable"
     assert b"cache-control" not in answer.headers
 
 
 async def test_a_route_names_no_request_in_place_of_the_guard() -> None:
-    async def route(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"X-Request-Id", b"mine")]})
-        await send({"type": "http.response.body", "body": b""})
-
-    answer = await call(route)
+    answer = await call(answering(b"X-Request-Id", b"mine"))
     assert answer.headers[b"x-request-id"] == b"id1"
     assert b"X-Request-Id" not in answer.headers
 
